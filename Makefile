@@ -1,0 +1,62 @@
+# Every target works on a machine with Python 3.11 to 3.13 and make; `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { command -v $$p; break; }; done)
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+PYTHON_CODE := packages services database tests
+
+.PHONY: help setup demo test test-unit test-integration lint format lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
+
+setup: .venv/.installed ## make .venv: Python packages (hashed pins) and Azurite, nothing outside this folder
+
+.venv/.installed: requirements/dev.txt $(wildcard packages/*/pyproject.toml) packages/cli/azurite/package-lock.json
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found. Install one, or say which: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		-e packages/core -e packages/storage -e packages/cli
+	cd packages/cli/azurite && npm ci --omit=dev --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: setup ## the main job, shown: events in, archive, metrics and aggregates out (embedded PostgreSQL and Azurite)
+	payments demo
+
+test: setup ## every test
+	pytest
+
+test-unit: setup ## only the tests that need no server
+	pytest -m "not services"
+
+test-integration: setup ## only the tests on real PostgreSQL and real Azurite
+	pytest -m services
+
+lint: setup ## ruff, mypy strict, import contracts
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+format: setup ## let ruff rewrite what it can
+	ruff check --fix .
+	ruff format .
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-package payments-core --no-emit-package payments-storage --custom-compile-command "make lock"
+lock: setup ## compile requirements/*.txt again (add UPGRADE=1 for newer versions)
+	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml \
+		services/ingest_function/requirements.in -o services/ingest_function/requirements.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml packages/cli/pyproject.toml \
+		requirements/dev.in -c services/ingest_function/requirements.txt -o requirements/dev.txt
+
+clean: ## stop the local services; remove .venv, .local, build and caches
+	-test ! -x $(BIN)/payments || payments services down
+	rm -rf .venv .local build packages/cli/azurite/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
