@@ -1,0 +1,156 @@
+"""Windows and additive aggregates: what one batch adds to `payment_metrics_5m` and `aggregate_histograms`.
+
+A window is integer division of the instant by its length, against the Unix epoch; so windows never
+overlap, and every window is a union of the shortest ones. Rows come sorted by their full key: all
+writers then lock them in the same order.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from payments_core.histogram import bucket_index, pack
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+FIVE_MINUTES: Final = timedelta(minutes=5)
+DEFAULT_WINDOWS: Final = (timedelta(minutes=1), FIVE_MINUTES, timedelta(hours=1), timedelta(days=1))
+
+
+class PaymentRow(NamedTuple):
+    """An addition to one row of `payment_metrics_5m`."""
+
+    window_start: datetime
+    payment_method: str
+    currency: str
+    payment_status: str
+    total_count: int
+    total_amount: Decimal
+    min_amount: Decimal
+    max_amount: Decimal
+
+
+class HistogramRow(NamedTuple):
+    """An addition to one row of `aggregate_histograms`; both bucket columns are packed numbers (`histogram.pack`)."""
+
+    metric_type: str
+    event_type: str
+    time_window_start: datetime
+    time_window_end: datetime
+    event_count: int
+    sum_value: Decimal
+    min_value: Decimal
+    max_value: Decimal
+    buckets: str
+    zero_count: int
+    negative_buckets: str
+
+
+class WindowsError(ValueError):
+    """A list of window lengths that cannot be used."""
+
+
+def check_windows(lengths: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+    """Lengths in ascending order. Each must be a multiple of the one before, so that windows nest."""
+    ordered = tuple(sorted(set(lengths)))
+    if not ordered or ordered[0] < timedelta(seconds=1) or ordered[0] % timedelta(seconds=1):
+        raise WindowsError("windows must be whole seconds, at least one")
+    for shorter, longer in pairwise(ordered):
+        if longer % shorter:
+            raise WindowsError(f"a window of {longer} cannot be made of windows of {shorter}")
+    return ordered
+
+
+def window_start(instants: pa.Array, length: timedelta) -> pa.Array:
+    """The start (int64, microseconds since the epoch) of each instant's window; instants are 1970 or later."""
+    micros = length // timedelta(microseconds=1)
+    return pc.multiply(pc.divide(instants.cast(pa.int64()), micros), micros)
+
+
+def aggregate_payments(events: pa.Table) -> list[PaymentRow]:
+    """The events per 5-minute window, payment method, currency and status."""
+    keys = ["window_start", "payment_method", "currency", "payment_status"]
+    grouped = (
+        events.select(["payment_method", "currency", "payment_status", "amount"])
+        .append_column("window_start", window_start(events["occurred_at"], FIVE_MINUTES))
+        .group_by(keys)
+        .aggregate([("amount", "count"), ("amount", "sum"), ("amount", "min"), ("amount", "max")])
+        .sort_by([(key, "ascending") for key in keys])
+    )
+    names = [*keys, "amount_count", "amount_sum", "amount_min", "amount_max"]
+    return [PaymentRow(_instant(start), *rest) for start, *rest in _rows(grouped, names)]
+
+
+def aggregate_histograms(metrics: pa.Table, lengths: tuple[timedelta, ...]) -> list[HistogramRow]:
+    """The metrics (`metrics.METRIC_SCHEMA`) per metric, event type and window of each length.
+
+    `lengths` as `check_windows` returns them: the metrics are grouped once by the shortest, and the
+    longer windows are made of those groups.
+    """
+    value = metrics["metric_value"]
+    table = pa.table(
+        {
+            "metric_type": metrics["metric_type"],
+            "event_type": metrics["event_type"],
+            "start": window_start(metrics["occurred_at"], lengths[0]),
+            "value": value,
+            "zero": pc.equal(value, 0).cast(pa.int64()),
+            "negative": pc.less(value, 0),
+            "index": bucket_index(pc.abs(value)),
+        }
+    )
+    keys = ["metric_type", "event_type", "start"]
+    summary = table.group_by(keys).aggregate(
+        [("value", "count"), ("value", "sum"), ("value", "min"), ("value", "max"), ("zero", "sum")]
+    )
+    summary = summary.rename_columns([*keys, "count", "sum", "min", "max", "zero"])
+    summary = _widen(summary, lengths).group_by([*keys, "end"])
+    summary = summary.aggregate([("count", "sum"), ("sum", "sum"), ("min", "min"), ("max", "max"), ("zero", "sum")])
+    summary = summary.sort_by([(key, "ascending") for key in (*keys, "end")])
+
+    buckets = table.filter(pc.is_valid(table["index"]))
+    buckets = buckets.group_by([*keys, "negative", "index"]).aggregate([("value", "count")])
+    counted = _count_buckets(_widen(buckets, lengths))
+    rows = []
+    for row in _rows(summary, [*keys, "end", "count_sum", "sum_sum", "min_min", "max_max", "zero_sum"]):
+        metric_type, event_type, start, end, count, total, low, high, zeros = row
+        positive, negative = counted.get((metric_type, event_type, start, end), ({}, {}))
+        key = (metric_type, event_type, _instant(start), _instant(end))
+        rows.append(HistogramRow(*key, count, total, low, high, pack(positive), zeros, pack(negative)))
+    return rows
+
+
+def _widen(table: pa.Table, lengths: tuple[timedelta, ...]) -> pa.Table:
+    """The table once for each window length, `start` moved to that window's start and `end` added."""
+    parts = []
+    for length in lengths:
+        start = window_start(table["start"], length)
+        end = pc.add(start, length // timedelta(microseconds=1))
+        place = table.schema.get_field_index("start")
+        parts.append(table.set_column(place, "start", start).append_column("end", end))
+    return pa.concat_tables(parts)
+
+
+def _count_buckets(buckets: pa.Table) -> dict[tuple[Any, ...], tuple[dict[int, int], dict[int, int]]]:
+    """(metric, event type, start, end) -> counts by index of the positive and of the negative values."""
+    keys = ["metric_type", "event_type", "start", "end", "negative", "index"]
+    summed = buckets.group_by(keys).aggregate([("value_count", "sum")])
+    counts: dict[tuple[Any, ...], tuple[dict[int, int], dict[int, int]]] = {}
+    for *key, negative, index, count in _rows(summed, [*keys, "value_count_sum"]):
+        signs = counts.get(window := tuple(key))
+        if signs is None:
+            signs = counts[window] = ({}, {})
+        signs[negative][index] = count
+    return counts
+
+
+def _rows(table: pa.Table, names: list[str]) -> Iterator[tuple[Any, ...]]:
+    return zip(*(table[name].to_pylist() for name in names), strict=True)
+
+
+def _instant(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)

@@ -1,0 +1,31 @@
+"""Mergeable histograms: OpenTelemetry's exponential buckets at scale 3, packed into one number.
+
+Bucket i counts the values in (2^(i/8), 2^((i+1)/8)]; the middle of a bucket is at most 4.4 % from any
+value in it. The packed form is the sum of count * 10^(12 i), so that adding two numbers merges two
+histograms, in Python and in SQL alike (docs/adr/0005-histogram-in-one-number.md).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+BUCKETS_PER_DOUBLING: Final = 8
+DIGITS: Final = 12
+
+
+def bucket_index(magnitudes: pa.Array) -> pa.Array:
+    """The bucket (int32) of each value of a decimal column, by magnitude; null for zero."""
+    logarithm = pc.log2(magnitudes.cast(pa.float64()))
+    index = pc.subtract(pc.ceil(pc.multiply(logarithm, float(BUCKETS_PER_DOUBLING))), 1.0)
+    return pc.if_else(pc.is_finite(index), index, None).cast(pa.int32())
+
+
+def pack(counts: Mapping[int, int]) -> str:
+    """Bucket counts as the text of one decimal number."""
+    if not counts:
+        return "0"
+    lowest = min(counts)
+    digits = "".join(f"{counts.get(index, 0):0{DIGITS}d}" for index in range(max(counts), lowest - 1, -1))
+    return f"{digits}e{DIGITS * lowest}"

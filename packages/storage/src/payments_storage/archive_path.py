@@ -1,0 +1,46 @@
+"""Which events go into which archive file, and under what name: pure functions.
+
+The name comes from the file's first event alone, so that a retry of the same events writes the same name.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+ROOT: Final = "raw_events"
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """The events of one day, and the path of their file in the container."""
+
+    path: str
+    events: pa.Table
+
+
+def day_folder(day: date) -> str:
+    """The Hive partition of a day (UTC) of `occurred_at`."""
+    return f"{ROOT}/yyyy={day:%Y}/mm={day:%m}/dd={day:%d}"
+
+
+def archive_path(day: date, enqueued_at: datetime, partition_id: str, sequence_number: int) -> str:
+    """The path of a file whose first event was enqueued then and there."""
+    stamp = enqueued_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    return f"{day_folder(day)}/events_{stamp}_p{_UNSAFE.sub('_', partition_id)}-{sequence_number}.parquet"
+
+
+def plan_files(events: pa.Table) -> list[PlannedFile]:
+    """One file for each day (UTC) on which an event occurred; events keep their order."""
+    days = events["occurred_at"].cast(pa.date32())
+    files = []
+    for day in pc.unique(days):
+        of_day = events.filter(pc.equal(days, day))
+        first = of_day.slice(0, 1).select(["enqueued_at", "partition_id", "sequence_number"]).to_pylist()[0]
+        path = archive_path(day.as_py(), first["enqueued_at"], first["partition_id"], first["sequence_number"])
+        files.append(PlannedFile(path, of_day))
+    return files

@@ -1,0 +1,56 @@
+"""Opens what the settings describe: the PostgreSQL pool and the container of the archive."""
+
+from typing import Any, cast
+
+from azure.core.credentials import TokenCredential
+from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
+from azure.storage.blob import BlobServiceClient, ContainerClient
+from azure_postgresql_auth.psycopg3 import EntraConnection
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from payments_storage.settings import PostgresAuth, StorageSettings
+
+Pool = ConnectionPool[Connection[Any]]
+
+
+def credential(settings: StorageSettings) -> TokenCredential:
+    """The user-assigned identity where one is named (in Azure), else what the developer is logged in with."""
+    if settings.azure_client_id is not None:
+        return ManagedIdentityCredential(client_id=settings.azure_client_id)
+    return DefaultAzureCredential()
+
+
+def open_pool(settings: StorageSettings) -> Pool:
+    """A pool of the process. Every new connection asks for a token of its own; azure-identity keeps and renews it."""
+    kwargs: dict[str, Any] = {
+        "application_name": "payments-ingest",
+        "connect_timeout": 5,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }
+    connection_class: type[Connection[Any]] = Connection
+    if settings.postgres_auth is PostgresAuth.ENTRA:
+        connection_class = EntraConnection
+        kwargs |= {"credential": credential(settings), "sslmode": "require"}
+    return ConnectionPool(
+        settings.postgres_dsn.get_secret_value(),
+        connection_class=connection_class,
+        kwargs=kwargs,
+        min_size=1,
+        max_size=settings.postgres_pool_size,
+        timeout=10,
+        open=True,
+        name="payments-ingest",
+    )
+
+
+def open_container(settings: StorageSettings) -> ContainerClient:
+    """The archive's container, by managed identity or by connection string."""
+    if settings.archive_connection_string is not None:
+        service = BlobServiceClient.from_connection_string(settings.archive_connection_string.get_secret_value())
+    else:
+        account_url = cast("str", settings.archive_account_url)  # StorageSettings has one of the two
+        service = BlobServiceClient(account_url, credential=credential(settings))
+    return service.get_container_client(settings.archive_container)

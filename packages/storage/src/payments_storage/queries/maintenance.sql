@@ -1,0 +1,9 @@
+-- Called once a day by the app's timer. The work is done by functions of the database (database/migrations).
+
+-- ensure_partitions --
+-- Every day from the first to the last has its partitions; changes nothing where they exist.
+SELECT * FROM ensure_partitions(%(first)s::date, %(last)s::date)
+
+-- drop_expired_partitions --
+-- Forgets what is past retention, and no event id that the hub could still deliver again.
+SELECT * FROM drop_expired_partitions(%(dedup_days)s, %(metrics_days)s, %(today)s::date)

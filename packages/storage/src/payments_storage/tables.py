@@ -1,0 +1,139 @@
+"""The writes of one batch into PostgreSQL, each in the caller's transaction. The SQL stands in queries/ingest.sql."""
+
+import json
+from typing import Any, Final
+from uuid import UUID
+
+import pgpq
+import pyarrow as pa
+import pyarrow.compute as pc
+from pgpq.encoders import StringEncoderBuilder
+from pgpq.schema import Jsonb
+from psycopg import Cursor
+from psycopg.types.json import Jsonb as JsonbParameter
+
+from payments_core.aggregates import HistogramRow, PaymentRow
+from payments_core.event import Delivery, Rejection
+from payments_storage.raw_event_store import ArchiveFile
+from payments_storage.sql import load_queries
+
+_SQL: Final = load_queries("ingest")
+
+
+def claim_events(cursor: Cursor[Any], events: pa.Table) -> pa.Table:
+    """Those of the events (distinct by id) that nobody has claimed; waits for whoever is claiming the same ones."""
+    ids = events["event_id"].to_pylist()
+    cursor.execute(
+        _SQL["claim_events"],
+        {
+            "event_ids": ids,
+            "payload_hashes": events["payload_hash"].to_pylist(),
+            "occurred_on": _days(events["occurred_at"]),
+            "enqueued_on": _days(events["enqueued_at"]),
+        },
+    )
+    if cursor.rowcount == len(ids):
+        return events
+    claimed = pa.array([row[0] for row in cursor.fetchall()], pa.string())
+    return events.filter(pc.is_in(events["event_id"], claimed))
+
+
+def known_payloads(cursor: Cursor[Any], events: pa.Table) -> dict[str, int]:
+    """Event id -> payload hash under which it was claimed before."""
+    parameters = {"event_ids": events["event_id"].to_pylist(), "occurred_on": _days(events["occurred_at"])}
+    return dict(cursor.execute(_SQL["known_payloads"], parameters).fetchall())
+
+
+def committed_files(cursor: Cursor[Any], paths: list[str]) -> list[str]:
+    """Which of these paths the manifest knows already."""
+    return [row[0] for row in cursor.execute(_SQL["committed_files"], {"paths": paths}).fetchall()]
+
+
+def store_dynamic_metrics(cursor: Cursor[Any], metrics: pa.Table) -> None:
+    """Writes `payments_core.metrics.METRIC_SCHEMA` rows. `created_at` is the time of the event."""
+    correlation_ids = [None if text is None else UUID(text).bytes for text in metrics["correlation_id"].to_pylist()]
+    rows = pa.table(
+        {
+            "transaction_id": metrics["transaction_id"],
+            "correlation_id": pa.array(correlation_ids, pa.binary(16)),
+            "metric_type": metrics["metric_type"],
+            "metric_value": metrics["metric_value"],
+            "metric_data": _metric_data(metrics["unit"]),
+            "created_at": metrics["occurred_at"],
+        }
+    ).combine_chunks()
+    encoders = {
+        field.name: StringEncoderBuilder.new_with_output(field, Jsonb())
+        if field.name == "metric_data"
+        else pgpq.ArrowToPostgresBinaryEncoder.infer_encoder(field)
+        for field in rows.schema
+    }
+    encoder = pgpq.ArrowToPostgresBinaryEncoder.new_with_encoders(rows.schema, encoders)
+    with cursor.copy(_SQL["copy_metrics"]) as copy:
+        copy.write(encoder.write_header())
+        for batch in rows.to_batches():
+            copy.write(encoder.write_batch(batch))
+        copy.write(encoder.finish())
+
+
+def _metric_data(units: pa.ChunkedArray) -> pa.Array:
+    distinct = units.combine_chunks().dictionary_encode()
+    texts = pa.array([json.dumps({"unit": unit}) for unit in distinct.dictionary.to_pylist()], pa.string())
+    return texts.take(distinct.indices)
+
+
+def insert_failed_items(cursor: Cursor[Any], delivery: Delivery, rejections: list[Rejection]) -> int:
+    """Quarantines rejected events with their exact bytes. Returns how many were not there yet."""
+    cursor.execute(
+        _SQL["insert_failed_items"],
+        {
+            "event_hub": delivery.event_hub,
+            "partition_id": delivery.partition_id,
+            "stages": [rejection.stage.value for rejection in rejections],
+            "error_codes": [rejection.code.value for rejection in rejections],
+            "messages": [rejection.message for rejection in rejections],
+            "details": [JsonbParameter({"field": r.field} if r.field else {}) for r in rejections],
+            "payloads": [delivery.bodies[rejection.index] for rejection in rejections],
+            "sequence_numbers": [delivery.sequence_numbers[rejection.index] for rejection in rejections],
+            "enqueued_at": [delivery.enqueued_at[rejection.index] for rejection in rejections],
+            "event_ids": [rejection.event_id for rejection in rejections],
+            "transaction_ids": [rejection.transaction_id for rejection in rejections],
+        },
+    )
+    return cursor.rowcount
+
+
+def insert_files(cursor: Cursor[Any], event_hub: str, files: list[ArchiveFile]) -> None:
+    cursor.execute(
+        _SQL["insert_files"],
+        {
+            "event_hub": event_hub,
+            "paths": [file.path for file in files],
+            "rows": [file.rows for file in files],
+            "bytes": [file.bytes for file in files],
+            "min_occurred_at": [file.min_occurred_at for file in files],
+            "max_occurred_at": [file.max_occurred_at for file in files],
+            "partition_ids": [file.partition_id for file in files],
+            "first_sequence_numbers": [file.first_sequence_number for file in files],
+            "last_sequence_numbers": [file.last_sequence_number for file in files],
+        },
+    )
+
+
+def update_payment_metrics_5m(cursor: Cursor[Any], rows: list[PaymentRow]) -> None:
+    cursor.execute(_SQL["upsert_payment_metrics_5m"], _columns(PaymentRow._fields, rows))
+
+
+def update_aggregate_histograms(cursor: Cursor[Any], rows: list[HistogramRow]) -> None:
+    cursor.execute(_SQL["upsert_aggregate_histograms"], _columns(HistogramRow._fields, rows))
+
+
+def _columns(names: tuple[str, ...], rows: list[Any]) -> dict[str, list[Any]]:
+    """Rows as one list for each column, as `unnest` takes them."""
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return {name: list(column) for name, column in zip(names, columns, strict=True)}
+
+
+def _days(instants: pa.ChunkedArray) -> list[Any]:
+    days: list[Any] = instants.cast(pa.date32()).to_pylist()
+    return days

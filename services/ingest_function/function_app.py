@@ -1,0 +1,54 @@
+"""The Azure Functions app: payment events from the Event Hub, and the daily care of the partitions.
+
+Everything else is in `ingest`; host.json and the retry policy are explained in README.md beside this file.
+"""
+
+import logging
+from datetime import UTC, datetime
+
+import azure.functions as func
+
+from ingest.settings import IngestSettings
+from ingest.translate import speed_up_enqueue_times
+from ingest.wiring import Runtime
+from payments_storage.maintenance import maintain_partitions
+
+speed_up_enqueue_times()
+app = func.FunctionApp()
+runtime = Runtime(IngestSettings.load())
+
+
+@app.function_name("ingest")
+@app.event_hub_message_trigger(
+    arg_name="events",
+    event_hub_name="%EVENTHUB_NAME%",
+    connection="EventHubConnection",
+    consumer_group="%EVENTHUB_CONSUMER_GROUP%",
+    cardinality=func.Cardinality.MANY,
+    data_type=func.DataType.BINARY,
+)
+@app.retry(
+    strategy="exponential_backoff",
+    max_retry_count="-1",
+    minimum_interval="00:00:01",
+    maximum_interval="00:01:00",
+)
+def ingest(events: list[func.EventHubEvent]) -> None:
+    """One batch of one partition. Raising holds the partition: the host delivers the same batch again."""
+    runtime.handler(events)
+
+
+@app.function_name("maintain_partitions")
+@app.timer_trigger(arg_name="timer", schedule="0 10 0 * * *", run_on_startup=False)
+def maintain(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host passes it by this name
+    """Daily, soon after midnight UTC: makes the coming days' partitions and drops those past retention."""
+    settings = runtime.settings
+    lines = maintain_partitions(
+        runtime.pool,
+        datetime.now(UTC).date(),
+        ahead_days=settings.partitions_ahead_days,
+        dedup_window_days=settings.dedup_window_days,
+        metrics_retention_days=settings.metrics_retention_days,
+    )
+    for line in lines:
+        logging.getLogger("payments.maintain").info(line)

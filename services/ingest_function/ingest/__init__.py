@@ -1,0 +1,1 @@
+"""The function's own code: from the host's events to one committed batch."""
