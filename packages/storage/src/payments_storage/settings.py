@@ -44,7 +44,11 @@ class StorageSettings(BaseSettings):
         description="Blob Storage account, by managed identity",
     )
     archive_container: str = Field(
-        "raw-events", pattern=r"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$", description="container of the archive"
+        "raw-events",
+        min_length=3,
+        max_length=63,
+        pattern="^[a-z0-9]+(-[a-z0-9]+)*$",
+        description="container of the archive",
     )
     azure_client_id: str | None = Field(None, description="client id of the user-assigned managed identity")
 
