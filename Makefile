@@ -57,6 +57,6 @@ lock: setup ## compile requirements/*.txt again (add UPGRADE=1 for newer version
 	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml packages/cli/pyproject.toml \
 		requirements/dev.in -c services/ingest_function/requirements.txt -o requirements/dev.txt
 
-clean: ## stop the local services; remove .venv, .local, build and caches
-	-test ! -x $(BIN)/payments || payments services down
+clean: ## stop the local services, drop their data; remove .venv, .local, build and caches
+	-test ! -x $(BIN)/payments || payments services down --delete
 	rm -rf .venv .local build packages/cli/azurite/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis

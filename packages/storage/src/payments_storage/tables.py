@@ -2,7 +2,6 @@
 
 import json
 from typing import Any, Final
-from uuid import UUID
 
 import pgpq
 import pyarrow as pa
@@ -51,11 +50,10 @@ def committed_files(cursor: Cursor[Any], paths: list[str]) -> list[str]:
 
 def store_dynamic_metrics(cursor: Cursor[Any], metrics: pa.Table) -> None:
     """Writes `payments_core.metrics.METRIC_SCHEMA` rows. `created_at` is the time of the event."""
-    correlation_ids = [None if text is None else UUID(text).bytes for text in metrics["correlation_id"].to_pylist()]
     rows = pa.table(
         {
             "transaction_id": metrics["transaction_id"],
-            "correlation_id": pa.array(correlation_ids, pa.binary(16)),
+            "correlation_id": metrics["correlation_id"],
             "metric_type": metrics["metric_type"],
             "metric_value": metrics["metric_value"],
             "metric_data": _metric_data(metrics["unit"]),

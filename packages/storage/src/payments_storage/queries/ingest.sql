@@ -1,10 +1,11 @@
--- The statements of the one transaction (docs/architecture.md). Each travels as one call with arrays.
+-- The statements of the one transaction (docs/architecture.md). Each travels as one call with arrays, in binary:
+-- psycopg writes a binary array in C, a text array value by value in Python (measured: a fifth to a fortieth of the time).
 
 -- claim_events --
 -- Returns the ids that nobody had; sorted, so that two owners of the same events never deadlock.
 INSERT INTO ingested_events (event_id, payload_hash, occurred_on, enqueued_on)
 SELECT event_id, payload_hash, occurred_on, enqueued_on
-FROM unnest(%(event_ids)s::text[]::uuid[], %(payload_hashes)s::bigint[], %(occurred_on)s::date[], %(enqueued_on)s::date[])
+FROM unnest(%(event_ids)b::text[]::uuid[], %(payload_hashes)b::bigint[], %(occurred_on)b::date[], %(enqueued_on)b::date[])
     AS claimed (event_id, payload_hash, occurred_on, enqueued_on)
 ORDER BY event_id
 ON CONFLICT DO NOTHING
@@ -13,12 +14,12 @@ RETURNING event_id::text
 -- known_payloads --
 -- The payload hashes under which ids were claimed before.
 SELECT known.event_id::text, known.payload_hash
-FROM unnest(%(event_ids)s::text[]::uuid[], %(occurred_on)s::date[]) AS seen (event_id, occurred_on)
+FROM unnest(%(event_ids)b::text[]::uuid[], %(occurred_on)b::date[]) AS seen (event_id, occurred_on)
 JOIN ingested_events AS known USING (event_id, occurred_on)
 
 -- committed_files --
 -- Which of these paths belong to the archive already and must not be written again.
-SELECT path FROM raw_event_files WHERE path = ANY (%(paths)s)
+SELECT path FROM raw_event_files WHERE path = ANY (%(paths)b)
 
 -- copy_metrics --
 -- One row for each transaction and metric, in binary.
@@ -32,12 +33,12 @@ INSERT INTO failed_items (
     transaction_id
 )
 SELECT
-    stage, error_code, message, detail, payload, %(event_hub)s, %(partition_id)s, sequence_number, enqueued_at, event_id,
+    stage, error_code, message, detail, payload, %(event_hub)b, %(partition_id)b, sequence_number, enqueued_at, event_id,
     transaction_id
 FROM unnest(
-    %(stages)s::text[], %(error_codes)s::text[], %(messages)s::text[], %(details)s::jsonb[], %(payloads)s::bytea[],
-    %(sequence_numbers)s::bigint[], %(enqueued_at)s::timestamptz[], %(event_ids)s::text[]::uuid[],
-    %(transaction_ids)s::text[]
+    %(stages)b::text[], %(error_codes)b::text[], %(messages)b::text[], %(details)b::jsonb[], %(payloads)b::bytea[],
+    %(sequence_numbers)b::bigint[], %(enqueued_at)b::timestamptz[], %(event_ids)b::text[]::uuid[],
+    %(transaction_ids)b::text[]
 ) AS failed (
     stage, error_code, message, detail, payload, sequence_number, enqueued_at, event_id, transaction_id
 )
@@ -51,12 +52,12 @@ INSERT INTO raw_event_files (
     last_sequence_number
 )
 SELECT
-    path, rows, bytes, min_occurred_at, max_occurred_at, %(event_hub)s, partition_id, first_sequence_number,
+    path, rows, bytes, min_occurred_at, max_occurred_at, %(event_hub)b, partition_id, first_sequence_number,
     last_sequence_number
 FROM unnest(
-    %(paths)s::text[], %(rows)s::bigint[], %(bytes)s::bigint[], %(min_occurred_at)s::timestamptz[],
-    %(max_occurred_at)s::timestamptz[], %(partition_ids)s::text[], %(first_sequence_numbers)s::bigint[],
-    %(last_sequence_numbers)s::bigint[]
+    %(paths)b::text[], %(rows)b::bigint[], %(bytes)b::bigint[], %(min_occurred_at)b::timestamptz[],
+    %(max_occurred_at)b::timestamptz[], %(partition_ids)b::text[], %(first_sequence_numbers)b::bigint[],
+    %(last_sequence_numbers)b::bigint[]
 ) AS file (
     path, rows, bytes, min_occurred_at, max_occurred_at, partition_id, first_sequence_number, last_sequence_number
 )
@@ -70,8 +71,8 @@ SELECT
     window_start, payment_method, currency, payment_status, total_count,
     trim_scale(total_amount), trim_scale(min_amount), trim_scale(max_amount)
 FROM unnest(
-    %(window_start)s::timestamptz[], %(payment_method)s::text[], %(currency)s::text[], %(payment_status)s::text[],
-    %(total_count)s::bigint[], %(total_amount)s::numeric[], %(min_amount)s::numeric[], %(max_amount)s::numeric[]
+    %(window_start)b::timestamptz[], %(payment_method)b::text[], %(currency)b::text[], %(payment_status)b::text[],
+    %(total_count)b::bigint[], %(total_amount)b::numeric[], %(min_amount)b::numeric[], %(max_amount)b::numeric[]
 ) AS added (
     window_start, payment_method, currency, payment_status, total_count, total_amount, min_amount, max_amount
 )
@@ -92,10 +93,10 @@ SELECT
     metric_type, event_type, time_window_start, time_window_end, event_count,
     trim_scale(sum_value), trim_scale(min_value), trim_scale(max_value), buckets, zero_count, negative_buckets
 FROM unnest(
-    %(metric_type)s::text[], %(event_type)s::text[], %(time_window_start)s::timestamptz[],
-    %(time_window_end)s::timestamptz[], %(event_count)s::bigint[], %(sum_value)s::numeric[], %(min_value)s::numeric[],
-    %(max_value)s::numeric[], %(buckets)s::text[]::numeric[], %(zero_count)s::bigint[],
-    %(negative_buckets)s::text[]::numeric[]
+    %(metric_type)b::text[], %(event_type)b::text[], %(time_window_start)b::timestamptz[],
+    %(time_window_end)b::timestamptz[], %(event_count)b::bigint[], %(sum_value)b::numeric[], %(min_value)b::numeric[],
+    %(max_value)b::numeric[], %(buckets)b::text[]::numeric[], %(zero_count)b::bigint[],
+    %(negative_buckets)b::text[]::numeric[]
 ) AS added (
     metric_type, event_type, time_window_start, time_window_end, event_count, sum_value, min_value, max_value, buckets,
     zero_count, negative_buckets

@@ -1,0 +1,1 @@
+"""One module a sub-command; each gives a typer app or function that `payments.main` registers."""

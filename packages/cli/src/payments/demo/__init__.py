@@ -1,0 +1,1 @@
+"""The demo: the main job on local services, and the proof that its books agree."""

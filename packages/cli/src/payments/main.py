@@ -1,0 +1,31 @@
+"""The `payments` command: registers the sub-commands, and turns a `UserError` into one message and an exit status."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from payments.commands import ingest, produce, services
+from payments.errors import UserError
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            typer.echo(f"payments: {error}", err=True)
+            raise typer.Exit(error.status) from None
+
+
+# Pretty tracebacks are off: a traceback here is a bug, and must not print local variables (passwords, payloads).
+app = typer.Typer(
+    cls=_Commands,
+    help="Payment events into an archive, metrics and aggregates, on your machine and in Azure.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(services.app, name="services")
+app.command()(produce.produce)
+app.command()(ingest.ingest)
