@@ -1,12 +1,14 @@
-"""The `payments` command: registers the sub-commands, and turns a `UserError` into one message and an exit status."""
+"""The `payments` command: registers the sub-commands; what a person can mend ends in one message and an exit status."""
 
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from payments.commands import ingest, produce, services
-from payments.errors import UserError
+from payments.commands import demo, ingest, produce, services
+from payments.errors import Status, UserError
+from payments_storage.errors import StorageError
+from payments_storage.settings import SettingsError
 
 
 class _Commands(TyperGroup):
@@ -16,6 +18,12 @@ class _Commands(TyperGroup):
         except UserError as error:
             typer.echo(f"payments: {error}", err=True)
             raise typer.Exit(error.status) from None
+        except SettingsError as error:
+            typer.echo(f"payments: {error}", err=True)
+            raise typer.Exit(Status.WRONG_USAGE) from None
+        except StorageError as error:
+            typer.echo(f"payments: {error}", err=True)
+            raise typer.Exit(Status.FOUND_WRONG) from None
 
 
 # Pretty tracebacks are off: a traceback here is a bug, and must not print local variables (passwords, payloads).
@@ -27,5 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(services.app, name="services")
+app.command()(demo.demo)
 app.command()(produce.produce)
 app.command()(ingest.ingest)

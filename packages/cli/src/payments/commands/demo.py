@@ -1,11 +1,12 @@
 """`payments demo`: the main job from beginning to end on local services, shown to a person."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import psycopg
 import typer
@@ -25,7 +26,8 @@ from payments_storage.archive_dataset import archive_files, open_archive
 from payments_storage.report import report
 from payments_storage.settings import StorageSettings
 
-_TABLES = {
+_WIDTH: Final = 130  # where the output is no terminal
+_TABLES: Final = {
     "failures": "failed_items, by reason",
     "top_payments": "payment_metrics_5m, the busiest windows",
     "top_histograms": "aggregate_histograms, percentiles over all hours",
@@ -46,7 +48,7 @@ def demo(
 
     Example: payments demo --events 50000
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
     with _step(console, "Start PostgreSQL and Azurite, empty"):
         services = start_clean()
         os.environ.update(services.settings())

@@ -19,7 +19,7 @@ def show_result(console: Console, title: str, result: Result) -> None:
     table = Table(title=title, title_justify="left", title_style="bold")
     for place, name in enumerate(result.columns):
         numeric = bool(result.rows) and isinstance(result.rows[0][place], int | float | Decimal)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=name != "message")
     for row in result.rows:
         table.add_row(*(_text(value) for value in row))
     console.print(table)

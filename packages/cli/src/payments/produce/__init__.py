@@ -1,0 +1,1 @@
+"""Invented payment events, as realistic as they can be without a real person or card in them."""
