@@ -43,7 +43,7 @@ lint: setup ## ruff, mypy strict, import contracts
 	ruff check .
 	ruff format --check .
 	mypy
-	lint-imports
+	PYTHONPATH=services/ingest_function lint-imports --no-logo
 
 format: setup ## let ruff rewrite what it can
 	ruff check --fix .
