@@ -5,6 +5,7 @@ Everything else is in `ingest`; host.json and the retry policy are explained in 
 
 import logging
 from datetime import UTC, datetime
+from typing import List  # noqa: UP035 - the host's worker does not load a function whose annotation is list[...]
 
 import azure.functions as func
 
@@ -33,7 +34,7 @@ runtime = Runtime(IngestSettings.load())
     minimum_interval="00:00:01",
     maximum_interval="00:01:00",
 )
-def ingest(events: list[func.EventHubEvent]) -> None:
+def ingest(events: List[func.EventHubEvent]) -> None:  # noqa: UP006 - see the import
     """One batch of one partition. Raising holds the partition: the host delivers the same batch again."""
     runtime.handler(events)
 

@@ -7,7 +7,7 @@ import azure.functions as func
 
 from ingest.translate import to_delivery
 from payments_core.batch import Parser
-from payments_storage.unit_of_work import Outcome, UnitOfWork
+from payments_storage.unit_of_work import NOTHING, Outcome, UnitOfWork
 
 _log = logging.getLogger("payments.ingest")
 
@@ -20,6 +20,8 @@ class Handler:
         self._unit_of_work = unit_of_work
 
     def __call__(self, events: list[func.EventHubEvent]) -> Outcome:
+        if not events:  # no position, nothing to do; raising here would hold the partition for ever
+            return NOTHING
         started = time.perf_counter()
         delivery = to_delivery(events)
         batch = self._parser.parse_and_normalize(delivery)

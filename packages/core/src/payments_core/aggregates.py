@@ -77,7 +77,7 @@ def aggregate_payments(events: pa.Table) -> list[PaymentRow]:
     grouped = (
         events.select(["payment_method", "currency", "payment_status", "amount"])
         .append_column("window_start", window_start(events["occurred_at"], FIVE_MINUTES))
-        .group_by(keys)
+        .group_by(keys, use_threads=False)
         .aggregate([("amount", "count"), ("amount", "sum"), ("amount", "min"), ("amount", "max")])
         .sort_by([(key, "ascending") for key in keys])
     )
@@ -104,16 +104,16 @@ def aggregate_histograms(metrics: pa.Table, lengths: tuple[timedelta, ...]) -> l
         }
     )
     keys = ["metric_type", "event_type", "start"]
-    summary = table.group_by(keys).aggregate(
+    summary = table.group_by(keys, use_threads=False).aggregate(
         [("value", "count"), ("value", "sum"), ("value", "min"), ("value", "max"), ("zero", "sum")]
     )
     summary = summary.rename_columns([*keys, "count", "sum", "min", "max", "zero"])
-    summary = _widen(summary, lengths).group_by([*keys, "end"])
+    summary = _widen(summary, lengths).group_by([*keys, "end"], use_threads=False)
     summary = summary.aggregate([("count", "sum"), ("sum", "sum"), ("min", "min"), ("max", "max"), ("zero", "sum")])
     summary = summary.sort_by([(key, "ascending") for key in (*keys, "end")])
 
     buckets = table.filter(pc.is_valid(table["index"]))
-    buckets = buckets.group_by([*keys, "negative", "index"]).aggregate([("value", "count")])
+    buckets = buckets.group_by([*keys, "negative", "index"], use_threads=False).aggregate([("value", "count")])
     counted = _count_buckets(_widen(buckets, lengths))
     rows = []
     for row in _rows(summary, [*keys, "end", "count_sum", "sum_sum", "min_min", "max_max", "zero_sum"]):
@@ -138,7 +138,7 @@ def _widen(table: pa.Table, lengths: tuple[timedelta, ...]) -> pa.Table:
 def _count_buckets(buckets: pa.Table) -> dict[tuple[Any, ...], tuple[dict[int, int], dict[int, int]]]:
     """(metric, event type, start, end) -> counts by index of the positive and of the negative values."""
     keys = ["metric_type", "event_type", "start", "end", "negative", "index"]
-    summed = buckets.group_by(keys).aggregate([("value_count", "sum")])
+    summed = buckets.group_by(keys, use_threads=False).aggregate([("value_count", "sum")])
     counts: dict[tuple[Any, ...], tuple[dict[int, int], dict[int, int]]] = {}
     for *key, negative, index, count in _rows(summed, [*keys, "value_count_sum"]):
         signs = counts.get(window := tuple(key))

@@ -5,6 +5,7 @@ goes through `normalize`, which alone decides what is rejected and why.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +26,7 @@ AMOUNT_PATH: Final = ("amount",)
 
 _VISIBLE = r"^[^\x00]*[!-~][^\x00]*$"  # no NUL and not blank; texts without ASCII are judged the careful way
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+_PLAIN_NAME = re.compile("[!-~]{1,255}")
 _DECIMAL = r'^"?-?[0-9]{1,18}(\.[0-9]{1,9})?"?$'
 _CODES: Final = pa.array(list(MINOR_UNITS))
 _DECIMALS_OF_CODE: Final = pa.array(list(MINOR_UNITS.values()), pa.int8())
@@ -111,20 +113,23 @@ class Parser:
     def _decode(self, bodies: Sequence[bytes]) -> tuple[list[int], list[WireEvent]]:
         indexes, events = [], []
         for index, body in enumerate(bodies):
+            # msgspec leaves the texts that it skips unread, so UTF-8 and depth are checked here.
+            if not _is_utf8(body) or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+                continue
             try:
-                # msgspec leaves the texts that it skips unread, so UTF-8 and depth are checked here.
-                body.decode()
-                if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-                    continue
                 event = self._decode_event(body)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                try:
-                    event = _unwrap(self._decode_envelope(body))
-                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                    continue
-            indexes.append(index)
-            events.append(event)
+            except msgspec.MsgspecError:
+                event = self._decode_wrapped(body)
+            if event is not None:
+                indexes.append(index)
+                events.append(event)
         return indexes, events
+
+    def _decode_wrapped(self, body: bytes) -> WireEvent | None:
+        try:
+            return _unwrap(self._decode_envelope(body))
+        except msgspec.MsgspecError:
+            return None
 
     def _delivered(self, delivery: Delivery, indexes: list[int]) -> dict[str, pa.Array]:
         """The columns that come with the delivery and not with the event."""
@@ -150,13 +155,25 @@ class Parser:
         return pa.table([columns[name] for name in self.schema.names], self.schema)
 
 
-def _unwrap(envelope: Any) -> WireEvent:
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _unwrap(envelope: Any) -> WireEvent | None:
+    """The event with what its envelope says of it; None when its names are not plain enough to make an id of."""
     event: WireEvent = envelope.data
+    name = event.event_id or envelope.id
+    if not all(map(_PLAIN_NAME.fullmatch, (envelope.id, envelope.source, name))):
+        return None
     if event.event_type is None:
         event.event_type = envelope.type
     if event.occurred_at is None:
         event.occurred_at = envelope.time
-    event.event_id = fields.id_in_source(envelope.source, event.event_id or envelope.id)
+    event.event_id = fields.id_in_source(envelope.source, name)
     return event
 
 

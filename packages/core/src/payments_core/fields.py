@@ -114,7 +114,8 @@ def timestamp(value: object, field: str, enqueued_at: datetime) -> datetime:
             instant += timedelta(seconds=1)
     except (msgspec.ValidationError, OverflowError):
         raise Invalid(ErrorCode.TIMESTAMP_INVALID, field, f"{field} names no moment that exists") from None
-    if leap and (instant.day, instant.hour, instant.minute, instant.second) != (1, 0, 0, 0):
+    # The very end of the leap second rounds to the end of the second after it.
+    if leap and instant - instant.replace(day=1, hour=0, minute=0, second=0, microsecond=0) > timedelta(seconds=1):
         raise Invalid(ErrorCode.TIMESTAMP_INVALID, field, f"{field} has second 60 where no leap second can be")
     if not EARLIEST <= instant <= enqueued_at + FURTHEST_AHEAD:
         raise Invalid(

@@ -26,6 +26,8 @@ def pack(counts: Mapping[int, int]) -> str:
     """Bucket counts as the text of one decimal number."""
     if not counts:
         return "0"
-    lowest = min(counts)
-    digits = "".join(f"{counts.get(index, 0):0{DIGITS}d}" for index in range(max(counts), lowest - 1, -1))
-    return f"{digits}e{DIGITS * lowest}"
+    lowest, highest = min(counts), max(counts)
+    groups = ["0" * DIGITS] * (highest - lowest + 1)
+    for index, count in counts.items():
+        groups[highest - index] = f"{count:0{DIGITS}d}"
+    return f"{''.join(groups)}e{DIGITS * lowest}"

@@ -12,7 +12,7 @@ from payments_core.rules import CURRENCY_UNIT, MetricRule
 METRIC_SCHEMA: Final = pa.schema(
     [
         pa.field("transaction_id", pa.string(), nullable=False),
-        pa.field("correlation_id", pa.string()),
+        pa.field("correlation_id", pa.binary(16)),
         pa.field("metric_type", pa.string(), nullable=False),
         pa.field("metric_value", AMOUNT, nullable=False),
         pa.field("unit", pa.string()),
@@ -24,6 +24,9 @@ METRIC_SCHEMA: Final = pa.schema(
 
 def extract_metrics(events: pa.Table, rules: tuple[MetricRule, ...]) -> pa.Table:
     """The metrics (METRIC_SCHEMA) of `events`, a table as `Parser` makes it: rule by rule, events in order."""
+    events = events.set_column(
+        events.schema.get_field_index("correlation_id"), "correlation_id", _uuid_bytes(events["correlation_id"])
+    )
     parts = [_metric(events, rule) for rule in rules]
     return pa.concat_tables([METRIC_SCHEMA.empty_table(), *parts])
 
@@ -40,3 +43,9 @@ def _metric(events: pa.Table, rule: MetricRule) -> pa.Table:
         "unit": chosen["currency"] if rule.unit == CURRENCY_UNIT else pa.repeat(unit, len(chosen)),
     }
     return pa.table([columns[name] if name in columns else chosen[name] for name in METRIC_SCHEMA.names], METRIC_SCHEMA)
+
+
+def _uuid_bytes(texts: pa.ChunkedArray) -> pa.Array:
+    """Canonical UUID texts as their 16 bytes."""
+    uuids = [None if text is None else bytes.fromhex(text.replace("-", "")) for text in texts.to_pylist()]
+    return pa.array(uuids, pa.binary(16))

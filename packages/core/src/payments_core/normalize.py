@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ _DECODE_CODES: Final = frozenset(
 def normalize(index: int, body: bytes, enqueued_at: datetime, rules: tuple[MetricRule, ...]) -> Transaction | Rejection:
     """Any bytes in; a transaction or a rejection out, never an exception. `enqueued_at` stands in for a clock."""
     event: dict[str, Any] = {}
+    envelope: dict[str, Any] | None = None
     try:
         event, envelope = _open_envelope(_decode(body))
         return _transaction(event, envelope, enqueued_at, rules)
@@ -36,14 +38,15 @@ def normalize(index: int, body: bytes, enqueued_at: datetime, rules: tuple[Metri
             code=error.code,
             message=error.message,
             field=error.field,
-            transaction_id=_known(event),
+            event_id=_known(_event_id, event, envelope),
+            transaction_id=_known(fields.text, event, "transaction_id", fields.MAX_TEXT),
         )
 
 
-def _known(event: dict[str, Any]) -> str | None:
-    """The transaction id for the search in failed_items, where it is fit to be stored."""
+def _known(read: Callable[..., str | None], *place: object) -> str | None:
+    """An id for the search in failed_items, where it is fit to be stored."""
     try:
-        return fields.text(event, "transaction_id", fields.MAX_TEXT)
+        return read(*place)
     except Invalid:
         return None
 
@@ -96,7 +99,7 @@ def _no_constant(name: str) -> None:
 
 def _open_envelope(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The event and, where there is one, the CloudEvents 1.0 envelope (structured mode) around it."""
-    if "specversion" not in body or not {"data", "data_base64"} & set(body):
+    if body.get("specversion") is None or not {"data", "data_base64"} & set(body):
         return body, None
     if body["specversion"] != "1.0":
         raise Invalid(ErrorCode.ENVELOPE_INVALID, "specversion", "only CloudEvents specversion 1.0 is understood")

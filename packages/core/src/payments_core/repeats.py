@@ -1,6 +1,8 @@
-"""Events that are there twice: the same again is a duplicate, another body under the same id is a conflict."""
+"""Events that are there twice: the same again is a duplicate, another body under the same identity is a conflict."""
 
 from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -8,26 +10,34 @@ from payments_core.errors import ErrorCode, Stage
 from payments_core.event import Rejection
 
 
-def separate_repeats(events: pa.Table) -> tuple[pa.Table, int, list[Rejection]]:
-    """Of each event id the first event; the number of exact duplicates; the conflicting ones as rejections."""
-    first_hash: dict[str, int] = {}
-    first_places = []
-    later_places = []
-    ids, hashes = events["event_id"].to_pylist(), events["payload_hash"].to_pylist()
-    for place, (event_id, payload_hash) in enumerate(zip(ids, hashes, strict=True)):
-        if event_id in first_hash:
-            later_places.append(place)
-        else:
-            first_hash[event_id] = payload_hash
-            first_places.append(place)
-    if not later_places:
-        return events, 0, []
-    duplicates, conflicts = judge_known(events.take(later_places), first_hash)
-    return events.take(first_places), duplicates, conflicts
+class Identity(NamedTuple):
+    """What makes two events the same one: the id, and the UTC day on which it occurred."""
+
+    event_id: str
+    occurred_on: date
 
 
-def judge_known(events: pa.Table, known: Mapping[str, int]) -> tuple[int, list[Rejection]]:
-    """How many of these events repeat what is known by event id and payload hash; the others as rejections."""
+def identities(events: pa.Table) -> list[Identity]:
+    """The identity of each row of a table that `Parser` made."""
+    days = events["occurred_at"].cast(pa.date32()).to_pylist()
+    return [Identity(*parts) for parts in zip(events["event_id"].to_pylist(), days, strict=True)]
+
+
+def first_of_each(events: pa.Table) -> pa.Table:
+    """The events without those that come under the identity of an earlier one."""
+    if len(set(events["event_id"].to_pylist())) == events.num_rows:
+        return events
+    seen: set[Identity] = set()
+    places = []
+    for place, identity in enumerate(identities(events)):
+        if identity not in seen:
+            seen.add(identity)
+            places.append(place)
+    return events.take(places)
+
+
+def judge_repeats(events: pa.Table, known: Mapping[Identity, int]) -> tuple[int, list[Rejection]]:
+    """How many of these events repeat the payload hash that is known of each; the others as rejections."""
     rows = events.select(["index", "event_id", "payload_hash", "transaction_id"]).to_pylist()
     conflicts = [
         Rejection(
@@ -39,7 +49,7 @@ def judge_known(events: pa.Table, known: Mapping[str, int]) -> tuple[int, list[R
             event_id=row["event_id"],
             transaction_id=row["transaction_id"],
         )
-        for row in rows
-        if known[row["event_id"]] != row["payload_hash"]
+        for identity, row in zip(identities(events), rows, strict=True)
+        if known[identity] != row["payload_hash"]
     ]
     return len(rows) - len(conflicts), conflicts

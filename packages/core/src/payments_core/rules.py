@@ -7,11 +7,20 @@ they are loaded; a bad one raises `RulesError`, which names the rule, the key an
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self, TypeGuard
 
 CONDITION_FIELDS: Final = ("event_type", "currency", "payment_method", "payment_status")
 EVENT_FIELDS: Final = frozenset(
-    {*CONDITION_FIELDS, "transaction_id", "occurred_at", "event_id", "correlation_id", "merchant_id", "customer_id"}
+    {
+        *CONDITION_FIELDS,
+        "transaction_id",
+        "occurred_at",
+        "event_id",
+        "correlation_id",
+        "merchant_id",
+        "customer_id",
+        "specversion",
+    }
 )
 MAX_NAME: Final = 100
 CURRENCY_UNIT: Final = "$currency"
@@ -34,22 +43,24 @@ class MetricRule:
     unit: str | None
 
     @classmethod
-    def parse(cls, number: int, table: Mapping[str, Any]) -> Self:
+    def parse(cls, number: int, table: object) -> Self:
+        if not isinstance(table, Mapping):
+            raise RulesError(f"metric rule {number} must be a table with name and field, not {table!r}")
         name = table.get("name")
         where = f"metric rule {number} ({name!r})"
-        if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
-            raise RulesError(f"{where}: name must be a text of 1 to {MAX_NAME} characters")
+        if not _is_text(name) or len(name) > MAX_NAME:
+            raise RulesError(f"{where}: name must be a text of 1 to {MAX_NAME} printable characters")
         unknown = set(table) - {"name", "field", "when", "unit"}
         if unknown:
             raise RulesError(f"{where}: unknown key {min(unknown)!r}; a rule has name, field, when, unit")
         path = table.get("field")
-        if not isinstance(path, str) or not all(path.split(".")):
+        if not _is_text(path) or not all(path.split(".")) or {'"', "\\"} & set(path):
             raise RulesError(f"{where}: field must be a path such as 'fee_amount' or 'risk.score', not {path!r}")
         head = path.split(".")[0]
         if head in EVENT_FIELDS or path.startswith("amount."):
             raise RulesError(f"{where}: field {path!r} is a text of the event, not a number")
         unit = table.get("unit")
-        if unit is not None and (not isinstance(unit, str) or not unit):
+        if unit is not None and not _is_text(unit):
             raise RulesError(f"{where}: unit must be a text such as 'ms', or '{CURRENCY_UNIT}', not {unit!r}")
         return cls(name, tuple(path.split(".")), cls._when(where, table.get("when", {})), unit)
 
@@ -64,6 +75,11 @@ class MetricRule:
                 raise RulesError(f"{where}: when.{key} must be a text or a list of texts, not {value!r}")
             conditions[key] = frozenset(values)
         return conditions
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Printable and not blank: names and units stand in tables, fields in the JSON decoder."""
+    return isinstance(value, str) and value.isprintable() and bool(value.strip())
 
 
 def load_rules(toml: str) -> tuple[MetricRule, ...]:

@@ -5,7 +5,8 @@ its events were never acknowledged. One store serves one thread.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -14,11 +15,11 @@ from typing import Final, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 from azure.core import MatchConditions
-from azure.core.exceptions import ResourceExistsError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient, ContentSettings
 
 from payments_storage.archive_path import PlannedFile, plan_files
-from payments_storage.errors import blob_errors
+from payments_storage.errors import PermanentStorageError, blob_errors
 from payments_storage.raw_event import RAW_EVENT_SCHEMA, RawEvent, to_parquet, to_table
 
 _PARQUET: Final = ContentSettings(content_type="application/vnd.apache.parquet")
@@ -36,6 +37,10 @@ class ArchiveFile:
     partition_id: str
     first_sequence_number: int
     last_sequence_number: int
+
+
+class FileExistsInArchiveError(PermanentStorageError):
+    """A file of this name is there: an orphan of an attempt that did not commit, or a file that counts."""
 
 
 class BlobRawEventStore:
@@ -80,18 +85,35 @@ class BlobRawEventStore:
             return self.flush()
         return []
 
-    def flush(self) -> list[ArchiveFile]:
-        """Writes all that is buffered, one file a day of `occurred_at`. The buffer is kept if that fails."""
-        if not self._events:
-            return []
-        files = [self._write(planned) for planned in plan_files(pa.concat_tables(self._buffer))]
+    def flush(self, replacing: Mapping[str, str] | None = None) -> list[ArchiveFile]:
+        """Writes all that is buffered, one file a day of `occurred_at`. The buffer is kept if that fails.
+
+        What is there already is replaced only in the state that `replacing` (from `look`) has of it; without that
+        it raises FileExistsInArchiveError.
+        """
+        files = [self._write(planned, (replacing or {}).get(planned.path)) for planned in self._planned()]
         self._clear()
         return files
 
-    def _write(self, planned: PlannedFile) -> ArchiveFile:
+    def look(self) -> dict[str, str]:
+        """Path -> ETag of what is there already under the names that `flush` is going to use.
+
+        An orphan of an attempt that did not commit, or a file that counts: the manifest knows, and is to be asked
+        after this and before `flush`. Then a writer that was given up on is refused (HTTP 412), however late it comes.
+        """
+        seen = {}
+        for planned in self._planned():
+            with blob_errors(f"look at {planned.path}"), suppress(ResourceNotFoundError):
+                seen[planned.path] = self._container.get_blob_client(planned.path).get_blob_properties().etag
+        return seen
+
+    def _planned(self) -> list[PlannedFile]:
+        return plan_files(pa.concat_tables(self._buffer)) if self._events else []
+
+    def _write(self, planned: PlannedFile, replaced_etag: str | None) -> ArchiveFile:
         data = to_parquet(planned.events)
         with blob_errors(f"write {planned.path}"):
-            self._upload(planned.path, data)
+            self._upload(planned.path, data, replaced_etag)
         times = pc.min_max(planned.events["occurred_at"]).as_py()
         numbers = pc.min_max(planned.events["sequence_number"]).as_py()
         return ArchiveFile(
@@ -105,24 +127,18 @@ class BlobRawEventStore:
             last_sequence_number=numbers["max"],
         )
 
-    def _upload(self, path: str, data: bytes) -> None:
-        """Writes the blob so that a writer who was given up on cannot overwrite it later.
-
-        A blob of this name is an orphan of an attempt that did not commit. It is replaced only in the
-        very state in which it was seen; whoever comes later, with an older view, is refused (HTTP 409, 412).
-        """
+    def _upload(self, path: str, data: bytes, replaced_etag: str | None) -> None:
         blob = self._container.get_blob_client(path)
+        if replaced_etag is not None:
+            unmodified = MatchConditions.IfNotModified
+            blob.upload_blob(
+                data, overwrite=True, etag=replaced_etag, match_condition=unmodified, content_settings=_PARQUET
+            )
+            return
         try:
             blob.upload_blob(data, overwrite=False, content_settings=_PARQUET)
-        except ResourceExistsError:
-            seen = blob.get_blob_properties().etag
-            blob.upload_blob(
-                data,
-                overwrite=True,
-                etag=seen,
-                match_condition=MatchConditions.IfNotModified,
-                content_settings=_PARQUET,
-            )
+        except ResourceExistsError as error:
+            raise FileExistsInArchiveError(f"Blob Storage: {path} is there already") from error
 
     def __enter__(self) -> Self:
         return self

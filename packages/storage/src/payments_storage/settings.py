@@ -6,6 +6,7 @@ A bad setting raises `SettingsError`, which names the key, the value (unless it 
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from azure.storage.blob import BlobServiceClient
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import ProgrammingError
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -28,7 +29,8 @@ class PostgresAuth(StrEnum):
 class StorageSettings(BaseSettings):
     """Where PostgreSQL and the archive are. docs/settings.md lists every setting; a test holds the two together."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    # An empty variable is an unset one: hosts and compose files set what they have no value for to nothing.
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     postgres_dsn: SecretStr = Field(description="PostgreSQL, e.g. postgresql://ingest@host:5432/payments")
     postgres_auth: PostgresAuth = Field(
@@ -61,6 +63,18 @@ class StorageSettings(BaseSettings):
             raise ValueError(
                 "not a PostgreSQL connection string such as postgresql://ingest@host:5432/payments"
             ) from None
+        return value
+
+    @field_validator("archive_connection_string")
+    @classmethod
+    def _readable_connection_string(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                BlobServiceClient.from_connection_string(value.get_secret_value())
+            except ValueError:
+                raise ValueError(
+                    "not a Blob Storage connection string such as AccountName=...;AccountKey=...;BlobEndpoint=http://..."
+                ) from None
         return value
 
     @model_validator(mode="after")

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import pgpq
 import pyarrow as pa
-import pyarrow.compute as pc
 from pgpq.encoders import StringEncoderBuilder
 from pgpq.schema import Jsonb
 from psycopg import Cursor
@@ -13,6 +12,7 @@ from psycopg.types.json import Jsonb as JsonbParameter
 
 from payments_core.aggregates import HistogramRow, PaymentRow
 from payments_core.event import Delivery, Rejection
+from payments_core.repeats import Identity, identities
 from payments_storage.raw_event_store import ArchiveFile
 from payments_storage.sql import load_queries
 
@@ -20,7 +20,7 @@ _SQL: Final = load_queries("ingest")
 
 
 def claim_events(cursor: Cursor[Any], events: pa.Table) -> pa.Table:
-    """Those of the events (distinct by id) that nobody has claimed; waits for whoever is claiming the same ones."""
+    """Those of the events (distinct by identity) that nobody has claimed; waits for whoever is claiming the same."""
     ids = events["event_id"].to_pylist()
     cursor.execute(
         _SQL["claim_events"],
@@ -33,14 +33,15 @@ def claim_events(cursor: Cursor[Any], events: pa.Table) -> pa.Table:
     )
     if cursor.rowcount == len(ids):
         return events
-    claimed = pa.array([row[0] for row in cursor.fetchall()], pa.string())
-    return events.filter(pc.is_in(events["event_id"], claimed))
+    claimed = set(cursor.fetchall())
+    return events.filter(pa.array([identity in claimed for identity in identities(events)]))
 
 
-def known_payloads(cursor: Cursor[Any], events: pa.Table) -> dict[str, int]:
-    """Event id -> payload hash under which it was claimed before."""
+def known_payloads(cursor: Cursor[Any], events: pa.Table) -> dict[Identity, int]:
+    """Identity -> payload hash under which it was claimed."""
     parameters = {"event_ids": events["event_id"].to_pylist(), "occurred_on": _days(events["occurred_at"])}
-    return dict(cursor.execute(_SQL["known_payloads"], parameters).fetchall())
+    rows = cursor.execute(_SQL["known_payloads"], parameters).fetchall()
+    return {Identity(event_id, occurred_on): payload_hash for event_id, occurred_on, payload_hash in rows}
 
 
 def committed_files(cursor: Cursor[Any], paths: list[str]) -> list[str]:

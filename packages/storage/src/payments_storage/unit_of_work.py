@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 from azure.storage.blob import ContainerClient
@@ -20,13 +20,12 @@ from payments_core.aggregates import aggregate_histograms, aggregate_payments
 from payments_core.batch import ParsedBatch
 from payments_core.event import Delivery, Rejection
 from payments_core.metrics import extract_metrics
-from payments_core.repeats import judge_known, separate_repeats
+from payments_core.repeats import first_of_each, judge_repeats
 from payments_core.rules import MetricRule
 from payments_storage import tables
-from payments_storage.archive_path import plan_files
 from payments_storage.connect import Pool
 from payments_storage.errors import PermanentStorageError, database_errors
-from payments_storage.raw_event_store import ArchiveFile, BlobRawEventStore
+from payments_storage.raw_event_store import ArchiveFile, BlobRawEventStore, FileExistsInArchiveError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,9 @@ class Outcome:
     metrics: int
     unusable_metrics: int
     files: list[ArchiveFile]
+
+
+NOTHING: Final = Outcome(0, 0, 0, 0, 0, 0, 0, [])
 
 
 class UnitOfWork:
@@ -62,17 +64,16 @@ class UnitOfWork:
 
     def commit(self, delivery: Delivery, batch: ParsedBatch) -> Outcome:
         """Stores what `Parser.parse_and_normalize` made of the delivery. Raises StorageError with nothing stored."""
-        distinct, duplicates, conflicts = separate_repeats(batch.events)
-        rejections = batch.rejections + conflicts
+        firsts = first_of_each(batch.events)
+        files: list[ArchiveFile] = []
+        duplicates = metrics = 0
+        rejections = batch.rejections
         with database_errors(), self._pool.connection() as connection, connection.transaction():
             cursor = connection.cursor()
-            new = tables.claim_events(cursor, distinct) if distinct.num_rows else distinct
-            if new.num_rows < distinct.num_rows:
-                repeated, more_conflicts = _judge(cursor, distinct, new)
-                duplicates += repeated
-                rejections = rejections + more_conflicts
-            files: list[ArchiveFile] = []
-            metrics = 0
+            new = tables.claim_events(cursor, firsts) if firsts.num_rows else firsts
+            if new.num_rows < batch.events.num_rows:
+                duplicates, conflicts = _judge(cursor, batch.events, new)
+                rejections = rejections + conflicts
             failed = tables.insert_failed_items(cursor, delivery, rejections) if rejections else 0
             if new.num_rows:
                 metrics, files = self._store(cursor, delivery, new)
@@ -88,16 +89,17 @@ class UnitOfWork:
         )
 
     def _store(self, cursor: Cursor[Any], delivery: Delivery, events: pa.Table) -> tuple[int, list[ArchiveFile]]:
-        taken = tables.committed_files(cursor, [planned.path for planned in plan_files(events)])
-        if taken:
-            message = f"the archive already has {taken[0]} with other events; do two Event Hubs share one container?"
-            raise PermanentStorageError(message)
-        with self._uploading(events) as upload:
+        store = BlobRawEventStore(self._container, max_events=len(events) + 1)
+        store.append(events)
+        with self._uploading(store) as upload:
             metrics = extract_metrics(events, self._rules)
             tables.store_dynamic_metrics(cursor, metrics)
             payments = aggregate_payments(events)
             histograms = aggregate_histograms(metrics, self._windows)
-            files = upload.result()
+            try:
+                files = upload.result()
+            except FileExistsInArchiveError:
+                files = _replace_orphans(cursor, store)
         tables.insert_files(cursor, delivery.event_hub, files)
         # Last, so that the rows which all writers want stay locked for as short as possible.
         tables.update_payment_metrics_5m(cursor, payments)
@@ -105,20 +107,31 @@ class UnitOfWork:
         return metrics.num_rows, files
 
     @contextmanager
-    def _uploading(self, events: pa.Table) -> Iterator[Future[list[ArchiveFile]]]:
+    def _uploading(self, store: BlobRawEventStore) -> Iterator[Future[list[ArchiveFile]]]:
         """The upload runs beside the COPY, and never outlives its transaction, however that ends."""
-        upload = self._uploads.submit(self._store_raw_events_to_blob, events)
+        upload = self._uploads.submit(store.flush)
         try:
             yield upload
         finally:
             upload.exception()
 
-    def _store_raw_events_to_blob(self, events: pa.Table) -> list[ArchiveFile]:
-        store = BlobRawEventStore(self._container)
-        return store.append(events) + store.flush()
+
+def _replace_orphans(cursor: Cursor[Any], store: BlobRawEventStore) -> list[ArchiveFile]:
+    """Writes over what attempts that did not commit have left.
+
+    The order matters: first the blobs are looked at, then the transaction is asked. If it answers, its claims held
+    meanwhile and nobody else could commit these files; whoever does so later changes an ETag, and refuses this writer.
+    """
+    seen = store.look()
+    taken = tables.committed_files(cursor, list(seen))
+    if taken:
+        message = f"the archive already has {taken[0]} with other events; do two Event Hubs share one container?"
+        raise PermanentStorageError(message)
+    return store.flush(replacing=seen)
 
 
-def _judge(cursor: Cursor[Any], distinct: pa.Table, new: pa.Table) -> tuple[int, list[Rejection]]:
-    fresh = set(new["event_id"].to_pylist())
-    known = distinct.filter(pa.array([event_id not in fresh for event_id in distinct["event_id"].to_pylist()]))
-    return judge_known(known, tables.known_payloads(cursor, known))
+def _judge(cursor: Cursor[Any], events: pa.Table, new: pa.Table) -> tuple[int, list[Rejection]]:
+    """The events that are not new, each against the body that counts: the one claimed just now, or the one before."""
+    counting = set(new["index"].to_pylist())
+    repeats = events.filter(pa.array([index not in counting for index in events["index"].to_pylist()]))
+    return judge_repeats(repeats, tables.known_payloads(cursor, first_of_each(repeats)))

@@ -23,8 +23,10 @@ _INTERRUPTED_STATUS: Final = 130
 
 def ingest(
     *,
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="NDJSON files; - is standard input.")],
-    partitions: Annotated[int, typer.Option(min=1, max=1024, help="Partitions of the event hub.")] = DEFAULT_PARTITIONS,
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="NDJSON files; - is standard input.")],
+    partitions: Annotated[
+        int, typer.Option(min=1, max=1024, help="Partitions of the event hub. For a file that comes again: the same.")
+    ] = DEFAULT_PARTITIONS,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Events a batch at most. Default: maxEventBatchSize of host.json.")
     ] = None,

@@ -2,18 +2,18 @@
 -- psycopg writes a binary array in C, a text array value by value in Python (measured: a fifth to a fortieth of the time).
 
 -- claim_events --
--- Returns the ids that nobody had; sorted, so that two owners of the same events never deadlock.
+-- Returns the identities that nobody had; sorted, so that two owners of the same events never deadlock.
 INSERT INTO ingested_events (event_id, payload_hash, occurred_on, enqueued_on)
 SELECT event_id, payload_hash, occurred_on, enqueued_on
 FROM unnest(%(event_ids)b::text[]::uuid[], %(payload_hashes)b::bigint[], %(occurred_on)b::date[], %(enqueued_on)b::date[])
     AS claimed (event_id, payload_hash, occurred_on, enqueued_on)
-ORDER BY event_id
+ORDER BY event_id, occurred_on
 ON CONFLICT DO NOTHING
-RETURNING event_id::text
+RETURNING event_id::text, occurred_on
 
 -- known_payloads --
--- The payload hashes under which ids were claimed before.
-SELECT known.event_id::text, known.payload_hash
+-- The payload hashes under which these events were claimed.
+SELECT known.event_id::text, known.occurred_on, known.payload_hash
 FROM unnest(%(event_ids)b::text[]::uuid[], %(occurred_on)b::date[]) AS seen (event_id, occurred_on)
 JOIN ingested_events AS known USING (event_id, occurred_on)
 
