@@ -9,6 +9,7 @@ from azure_postgresql_auth.psycopg3 import EntraConnection
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from payments_storage.errors import database_errors
 from payments_storage.settings import PostgresAuth, StorageSettings
 
 Pool = ConnectionPool[Connection[Any]]
@@ -21,19 +22,16 @@ def credential(settings: StorageSettings) -> TokenCredential:
     return DefaultAzureCredential()
 
 
+def open_connection(settings: StorageSettings) -> Connection[Any]:
+    """One connection, for a command. It fails at once, and says why, where a pool goes on trying."""
+    connection_class, kwargs = _login(settings)
+    with database_errors():
+        return connection_class.connect(settings.postgres_dsn.get_secret_value(), **kwargs)
+
+
 def open_pool(settings: StorageSettings) -> Pool:
     """A pool of the process. Every new connection asks for a token of its own; azure-identity keeps and renews it."""
-    kwargs: dict[str, Any] = {
-        "application_name": "payments-ingest",
-        "connect_timeout": 5,
-        "keepalives_idle": 30,
-        "keepalives_interval": 10,
-        "keepalives_count": 3,
-    }
-    connection_class: type[Connection[Any]] = Connection
-    if settings.postgres_auth is PostgresAuth.ENTRA:
-        connection_class = EntraConnection
-        kwargs |= {"credential": credential(settings), "sslmode": "require"}
+    connection_class, kwargs = _login(settings)
     return ConnectionPool(
         settings.postgres_dsn.get_secret_value(),
         connection_class=connection_class,
@@ -44,6 +42,19 @@ def open_pool(settings: StorageSettings) -> Pool:
         open=True,
         name="payments-ingest",
     )
+
+
+def _login(settings: StorageSettings) -> tuple[type[Connection[Any]], dict[str, Any]]:
+    kwargs: dict[str, Any] = {
+        "application_name": "payments-ingest",
+        "connect_timeout": 5,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }
+    if settings.postgres_auth is PostgresAuth.PASSWORD:
+        return Connection, kwargs
+    return EntraConnection, {**kwargs, "credential": credential(settings), "sslmode": "require"}
 
 
 def open_container(settings: StorageSettings) -> ContainerClient:

@@ -14,6 +14,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestE
 _PASSING_HTTP: Final = frozenset({408, 409, 412, 425, 429, 500, 502, 503, 504})
 # PostgreSQL error classes: insufficient resources, and operator intervention (shutdown, failover).
 _PASSING_CLASSES: Final = frozenset({"08", "40", "53", "57"})
+_DATA_EXCEPTION: Final = "22"
 
 
 class StorageError(Exception):
@@ -30,17 +31,32 @@ class PermanentStorageError(StorageError):
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Turns psycopg's errors into ours, by SQLSTATE. PostgreSQL's detail lines stay out: they may quote a row."""
+    """Turns psycopg's errors into ours, by SQLSTATE.
+
+    The cause is not chained: its text has PostgreSQL's DETAIL, which quotes the row, and tracebacks end up in logs.
+    """
     try:
         yield
     except psycopg_pool.PoolTimeout as error:
         raise TransientStorageError("PostgreSQL: no connection within the pool's timeout") from error
     except psycopg.Error as error:
         state = error.sqlstate
-        reason = error.diag.message_primary or type(error).__name__
-        message = f"PostgreSQL {state or 'connection'}: {reason}"
         passing = state[:2] in _PASSING_CLASSES if state else isinstance(error, psycopg.OperationalError)
-        raise (TransientStorageError if passing else PermanentStorageError)(message) from error
+        raise (TransientStorageError if passing else PermanentStorageError)(_explain(error)) from None
+
+
+def _explain(error: psycopg.Error) -> str:
+    """SQLSTATE, reason, and the names of what was hit; nothing that a row holds."""
+    state = error.sqlstate
+    if state is None:
+        # Without a SQLSTATE the connection failed or broke: the first line says where and why.
+        lost = isinstance(error, psycopg.OperationalError) and str(error).partition("\n")[0]
+        return f"PostgreSQL: {lost or type(error).__name__}"
+    quotes_a_value = state.startswith(_DATA_EXCEPTION)
+    reason = type(error).__name__ if quotes_a_value else error.diag.message_primary
+    named = [name for name in (error.diag.table_name, error.diag.column_name, error.diag.constraint_name) if name]
+    where = f" ({', '.join(named)})" if named else ""
+    return f"PostgreSQL {state}: {reason}{where}"
 
 
 @contextmanager

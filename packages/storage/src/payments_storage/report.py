@@ -19,8 +19,8 @@ class Result:
     rows: list[tuple[Any, ...]]
 
 
-def report(connection: Connection[Any], name: str) -> Result:
+def report(connection: Connection[Any], name: str, parameters: dict[str, Any] | None = None) -> Result:
     """The result of one section of the file."""
     with database_errors():
-        cursor = connection.execute(_SQL[name])
+        cursor = connection.execute(_SQL[name], parameters)
         return Result([column.name for column in cursor.description or ()], cursor.fetchall())

@@ -10,7 +10,7 @@ import typer
 from payments.errors import Status, UserError
 from payments.host.dispatch import INTERRUPTED
 from payments.host.function import FOLDER
-from payments.host.known import enqueue_time_of
+from payments.host.known import enqueue_time_of, failures_of
 from payments.host.report import HostReport, Progress, SourceReport
 from payments.host.run import DEFAULT_PARTITIONS, DEFAULT_WORKERS, run_host
 from payments.host.source import STDIN
@@ -67,19 +67,23 @@ def ingest(
             progress=show,
             warn=meter.say,
         )
+    failures = failures_of([source.hub_name for source in report.sources])
     if as_json:
-        print(json.dumps(asdict(report), indent=2))
+        print(json.dumps({**asdict(report), "failed_items": failures}, indent=2))
     else:
-        _print(report)
+        _print(report, failures)
     _end(report)
 
 
-def _print(report: HostReport) -> None:
+def _print(report: HostReport, failures: dict[str, int]) -> None:
     latency = ", ".join(f"{name} {ms:,.1f} ms" for name, ms in report.latency_ms.items())
     print(
         f"{report.events:,} events in {report.batches:,} batches, {report.retries:,} retries, {report.seconds:,.1f} s: "
         f"{report.events_per_second:,.0f} events/s. Function latency: {latency}."
     )
+    if failures:
+        reasons = ", ".join(f"{count:,} {code}" for code, count in failures.items())
+        print(f"{sum(failures.values()):,} of them are in failed_items: {reasons}.")
 
 
 def _end(report: HostReport) -> None:

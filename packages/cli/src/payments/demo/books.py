@@ -16,6 +16,7 @@ from psycopg import Connection
 
 from payments_storage.report import report
 
+_MINUTE = timedelta(minutes=1)
 _KEY = ("payment_method", "currency", "payment_status")
 
 
@@ -54,7 +55,7 @@ def check_books(source: Path, archive: ds.Dataset, connection: Connection[Any]) 
         Check("rows of payment_metrics_5m that differ from the archive", 0, len(differing)),
     ]
     for length, metrics in report(connection, "events_by_window_length").rows:
-        statement = f"dynamic_metrics = events in aggregate_histograms, windows of {length}"
+        statement = f"dynamic_metrics = events in aggregate_histograms, windows of {length // _MINUTE} min"
         checks.append(Check(statement, counts["dynamic_metrics"], metrics))
     return checks
 

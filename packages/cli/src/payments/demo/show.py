@@ -26,6 +26,8 @@ def show_result(console: Console, title: str, result: Result) -> None:
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return ""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}Z"
     if isinstance(value, int):

@@ -1,24 +1,37 @@
-"""Looks up when the events of a hub arrived before: a file that comes again must take the positions it had."""
+"""What the database knows of a hub: when its events arrived, and which of them failed."""
 
 from datetime import datetime
+from typing import Any
 
 from payments.errors import UserError
-from payments_storage.connect import open_pool
-from payments_storage.errors import StorageError, database_errors
+from payments_storage.connect import open_connection
+from payments_storage.errors import StorageError
+from payments_storage.report import report
 from payments_storage.settings import StorageSettings
-
-_SQL = "SELECT min(enqueued_at) FROM failed_items WHERE event_hub = %s"
 
 
 def enqueue_time_of(hub_name: str) -> datetime | None:
-    """None where no bad line of this hub is known; its good ones are known by their ids, whenever they arrive."""
+    """A file that comes again must take the positions it had.
+
+    None where no bad line of this hub is known; its good ones are known by their ids, whenever they arrive.
+    """
+    rows = _ask("arrival_of_hub", {"event_hub": hub_name})
+    arrival: datetime | None = rows[0][0]
+    return arrival
+
+
+def failures_of(hub_names: list[str]) -> dict[str, int]:
+    """Error code -> failed events of these hubs, the most frequent first."""
+    return dict(_ask("failures_of_hubs", {"event_hubs": hub_names}))
+
+
+def _ask(question: str, parameters: dict[str, Any]) -> list[Any]:
     settings = StorageSettings.load()
     try:
-        with open_pool(settings) as pool, database_errors(), pool.connection() as connection:
-            row = connection.execute(_SQL, [hub_name]).fetchone()
+        with open_connection(settings) as connection:
+            return report(connection, question, parameters).rows
     except StorageError as error:
         raise UserError(
             f"The table failed_items cannot be read. {error}.\nCheck POSTGRES_DSN and run `payments migrate`; "
             "`payments services up` starts PostgreSQL on this machine."
         ) from error
-    return row[0] if row else None

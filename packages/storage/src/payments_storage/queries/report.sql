@@ -1,4 +1,4 @@
--- What the demo shows, and the sums that must agree.
+-- What commands show, and the sums that must agree.
 
 -- counts --
 -- The rows of each table, and the events and money that the aggregates speak of.
@@ -62,3 +62,15 @@ ORDER BY events DESC, error_code
 -- failed_bodies --
 -- The SHA-256 of each rejected body, once.
 SELECT DISTINCT sha256(payload) AS sha256 FROM failed_items
+
+-- arrival_of_hub --
+-- When the events of a hub arrived, as far as it is known: only failed ones have a position.
+SELECT min(enqueued_at) AS enqueued_at FROM failed_items WHERE event_hub = %(event_hub)s
+
+-- failures_of_hubs --
+-- Why events of these hubs failed.
+SELECT error_code, count(*) AS events
+FROM failed_items
+WHERE event_hub = ANY (%(event_hubs)s)
+GROUP BY error_code
+ORDER BY events DESC, error_code
