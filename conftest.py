@@ -3,8 +3,8 @@
 Tests that use them carry the marker `services`.
 """
 
-import importlib
 import itertools
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ import pytest
 
 from payments.local.azurite import Azurite
 from payments.local.database import MIGRATOR, READER, WRITER, create_database, create_logins, drop_database
+from payments.local.migrate import migrate
 from payments.local.place import Place, temporary_place
 from payments.local.postgres import PostgresServer
 from payments.local.state import State, fresh
@@ -45,6 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.services)
 
 
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("POSTGRES_", "ARCHIVE_"))]:
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture(scope="session")
 def server_place() -> Iterator[Place]:
     with temporary_place() as place:
@@ -72,8 +79,7 @@ def postgres_server(server_place: Place, _server_state: State) -> Iterator[Postg
 def migrated_template(postgres_server: PostgresServer) -> str:
     """The name of a migrated database to copy: nobody may be connected to it."""
     create_database(postgres_server, _TEMPLATE)
-    # Imported here: tests that need no server run without what migrating needs.
-    importlib.import_module("payments.local.migrate").migrate(postgres_server.dsn(MIGRATOR, _TEMPLATE))
+    migrate(postgres_server.dsn(MIGRATOR, _TEMPLATE))
     return _TEMPLATE
 
 

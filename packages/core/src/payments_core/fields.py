@@ -175,9 +175,7 @@ def metric(value: object) -> Decimal | None:
     number = decimal(value)
     if number is None or (number and number.adjusted() >= INTEGER_DIGITS):
         return None
-    if not number or number.adjusted() < -FINEST - 1:
-        return Decimal(0)
-    return Decimal(number).quantize(_UNIT, context=Context(prec=max(80, len(number.as_tuple().digits) + FINEST)))
+    return number.quantize(_UNIT, context=_EXACT)
 
 
 def as_uuid(value: str) -> str | None:

@@ -14,6 +14,8 @@ from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestE
 _PASSING_HTTP: Final = frozenset({408, 409, 412, 425, 429, 500, 502, 503, 504})
 # PostgreSQL error classes: insufficient resources, and operator intervention (shutdown, failover).
 _PASSING_CLASSES: Final = frozenset({"08", "40", "53", "57"})
+# Of other classes: idle in a transaction for too long, read-only during a failover, a lock waited for too long.
+_PASSING_STATES: Final = frozenset({"25P03", "25006", "55P03"})
 _DATA_EXCEPTION: Final = "22"
 
 
@@ -41,7 +43,10 @@ def database_errors() -> Iterator[None]:
         raise TransientStorageError("PostgreSQL: no connection within the pool's timeout") from error
     except psycopg.Error as error:
         state = error.sqlstate
-        passing = state[:2] in _PASSING_CLASSES if state else isinstance(error, psycopg.OperationalError)
+        if state is None:
+            passing = isinstance(error, psycopg.OperationalError)
+        else:
+            passing = state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
         raise (TransientStorageError if passing else PermanentStorageError)(_explain(error)) from None
 
 

@@ -61,8 +61,6 @@ def demo(
         f"{counts.duplicates:,} duplicates ({counts.conflicting:,} with another body), {counts.malformed:,} malformed"
     )
     console.print(f"[bold]Ingest[/] through the function: {partitions} partitions, {workers} workers")
-    # The servers share these cores with the workers: more threads would only wait.
-    os.environ.setdefault("PYTHON_THREADPOOL_THREAD_COUNT", "1")
     with Meter("ingest") as meter:
         run = run_host(
             [source], partitions=partitions, workers=workers, progress=lambda p: meter.show(p.events, p.events, events)

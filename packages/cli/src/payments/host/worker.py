@@ -19,6 +19,8 @@ from payments.host.function import LoadedFunction, load
 from payments.host.messages import Answer, Loaded, NotLoaded
 
 THREADS_SETTING: Final = "PYTHON_THREADPOOL_THREAD_COUNT"
+DEPLOYED_THREADS: Final = 1
+"""As the app is deployed (docs/settings.md): Python lets one thread parse, and others would only wait."""
 # The texts of the house's own exceptions hold no payload; of another's, nobody knows.
 _HOUSE: Final = ("payments_core.", "payments_storage.", "ingest.", "payments.")
 _CAUSES: Final = 4
@@ -41,8 +43,7 @@ def main(descriptor: int, folder: Path) -> None:
         with answering:
             connection.send(answer)
 
-    threads = os.environ.get(THREADS_SETTING)
-    with ThreadPoolExecutor(int(threads) if threads else None) as pool:
+    with ThreadPoolExecutor(int(os.environ.get(THREADS_SETTING) or DEPLOYED_THREADS)) as pool:
         try:
             while (batch := connection.recv()) is not None:
                 pool.submit(invoke, batch)
