@@ -1,0 +1,40 @@
+"""SQL files are sections by name; every statement the code asks for is there, and nothing else is."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+import payments_storage
+from payments_storage.sql import load_queries
+
+SOURCES = [path.read_text() for path in Path(payments_storage.__file__).parent.glob("*.py")]
+USED = {name: set(re.findall(r'_SQL\["(\w+)"\]', "".join(SOURCES))) for name in ("ingest", "maintenance")}
+
+
+def test_a_section_is_what_stands_between_its_name_and_the_next() -> None:
+    queries = load_queries("maintenance")
+    assert list(queries) == ["ensure_partitions", "drop_expired_partitions"]
+    assert queries["ensure_partitions"].endswith("SELECT * FROM ensure_partitions(%(first)s::date, %(last)s::date)")
+
+
+@pytest.mark.parametrize("name", ["ingest", "maintenance", "report"])
+def test_each_section_opens_with_what_it_guarantees_and_has_a_statement(name: str) -> None:
+    queries = load_queries(name)
+    assert queries
+    for section, text in queries.items():
+        comment, statement = text.split("\n", 1)
+        assert comment.startswith("-- "), section
+        assert statement.strip(), section
+
+
+def test_no_section_stands_twice_in_a_file() -> None:
+    for file in (files("payments_storage") / "queries").iterdir():
+        names = re.findall(r"^-- (\w+) --$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        assert len(names) == len(set(names)), file.name
+
+
+def test_the_code_uses_each_statement_of_ingest_and_maintenance_and_no_other() -> None:
+    assert set.union(*USED.values()) >= set(load_queries("ingest"))
+    assert set.union(*USED.values()) <= set(load_queries("ingest")) | set(load_queries("maintenance"))
