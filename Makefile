@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTHON_CODE := packages services database tests
 
-.PHONY: help setup demo test test-unit test-integration lint format lock clean
+.PHONY: help setup demo test test-unit test-integration lint format schema lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -48,6 +48,9 @@ lint: setup ## ruff, mypy strict, import contracts
 format: setup ## let ruff rewrite what it can
 	ruff check --fix .
 	ruff format .
+
+schema: setup ## write database/schema.sql anew from the migrations
+	python -m payments.local.schema
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-package payments-core --no-emit-package payments-storage --custom-compile-command "make lock"

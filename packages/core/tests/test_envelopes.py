@@ -65,6 +65,7 @@ def test_type_and_time_of_the_envelope_obey_the_rules_of_the_fields(
         (envelope(event(), specversion="1.0.1"), "specversion"),
         (envelope(event(), specversion=1), "specversion"),
         (envelope(event(), specversion=""), "specversion"),
+        (envelope(...), "data"),
         (envelope("text"), "data"),
         (envelope(None), "data"),
         (envelope([event()]), "data"),

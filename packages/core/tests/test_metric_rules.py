@@ -77,6 +77,7 @@ def test_a_name_may_have_100_characters() -> None:
         (rule(more="when = 5"), ["'a'", "when", "event_type", "5"]),
         (rule(more='when = { amount = "5" }'), ["'a'", "when", "payment_status", "amount"]),
         (rule(more="when = { currency = [] }"), ["'a'", "when.currency", "[]"]),
+        (rule(more='when = { currency = ["EUR", "eur"] }'), ["'a'", "when.currency", "'eur'", "ISO 4217"]),
         (rule(more="when = { currency = 5 }"), ["'a'", "when.currency", "5"]),
         (rule(more='when = { currency = ["EUR", 5] }'), ["'a'", "when.currency", "5"]),
         (rule() + rule(field='"y"'), ["'a'", "twice", "must differ"]),

@@ -127,7 +127,8 @@ def timestamp(value: object, field: str, enqueued_at: datetime) -> datetime:
 
 
 def currency(event: Mapping[str, Any]) -> str:
-    code = required_text(event, "currency", MAX_NAME).strip().upper()
+    code = required_text(event, "currency", MAX_NAME).strip()
+    code = code.upper() if code.isascii() else code  # beyond ASCII, upper() makes a USD of other letters
     if code not in MINOR_UNITS:
         raise Invalid(ErrorCode.CURRENCY_UNKNOWN, "currency", "currency is not an ISO 4217 code such as EUR")
     return code

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self, TypeGuard
 
+from payments_core.currency import MINOR_UNITS
+
 CONDITION_FIELDS: Final = ("event_type", "currency", "payment_method", "payment_status")
 EVENT_FIELDS: Final = frozenset(
     {
@@ -73,6 +75,9 @@ class MetricRule:
             values = [value] if isinstance(value, str) else value
             if not isinstance(values, list) or not values or not all(isinstance(v, str) for v in values):
                 raise RulesError(f"{where}: when.{key} must be a text or a list of texts, not {value!r}")
+            unknown = set(values) - set(MINOR_UNITS) if key == "currency" else set()
+            if unknown:
+                raise RulesError(f"{where}: when.currency {min(unknown)!r} is not an ISO 4217 code such as EUR")
             conditions[key] = frozenset(values)
         return conditions
 
