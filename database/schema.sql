@@ -261,7 +261,7 @@ BEGIN
         END;
         PERFORM pg_sleep(1);
     END LOOP;
-    RAISE EXCEPTION '% stayed in use for 20 seconds; nothing was changed', list
+    RAISE EXCEPTION '% stayed in use for half a minute; nothing was changed', array_to_string(tables, ', ')
         USING ERRCODE = 'lock_not_available',
         HINT = 'Run it again. Who holds it: SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY xact_start';
 END
@@ -337,7 +337,7 @@ CREATE TABLE public.aggregate_histograms (
     CONSTRAINT aggregate_histograms_window_check CHECK ((time_window_start < time_window_end)),
     CONSTRAINT aggregate_histograms_zero_check CHECK (((zero_count >= 0) AND (zero_count <= event_count)))
 )
-WITH (fillfactor='30', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000');
+WITH (fillfactor='30', toast_tuple_target='4080', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000');
 
 --
 -- Name: TABLE aggregate_histograms; Type: COMMENT; Schema: public; Owner: -

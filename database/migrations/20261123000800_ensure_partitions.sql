@@ -29,7 +29,7 @@ BEGIN
         END;
         PERFORM pg_sleep(1);
     END LOOP;
-    RAISE EXCEPTION '% stayed in use for 20 seconds; nothing was changed', list
+    RAISE EXCEPTION '% stayed in use for half a minute; nothing was changed', array_to_string(tables, ', ')
         USING ERRCODE = 'lock_not_available',
         HINT = 'Run it again. Who holds it: SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY xact_start';
 END

@@ -1,0 +1,145 @@
+"""What the writer and the reader may do, and nothing else."""
+# ruff: noqa: S608 - the statements are made of names that stand here
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from psycopg.errors import InsufficientPrivilege
+
+if TYPE_CHECKING:
+    from conftest import Database
+
+TABLES = (
+    "ingested_events", "dynamic_metrics", "payment_metrics_5m", "aggregate_histograms", "failed_items",
+    "raw_event_files",
+)  # fmt: skip
+CLAIM = "INSERT INTO ingested_events VALUES (gen_random_uuid(), 1, '2024-01-01', '2024-01-01')"
+METRIC = (
+    "INSERT INTO dynamic_metrics (transaction_id, metric_type, metric_value, created_at) VALUES ('t', 'm', 1, now())"
+)
+PAYMENT = """INSERT INTO payment_metrics_5m AS total (window_start, payment_method, currency, payment_status,
+    total_count, total_amount, min_amount, max_amount)
+    VALUES ('2024-01-01 00:05Z', 'card', 'EUR', 'captured', 1, 1, 1, 1)"""
+HISTOGRAM = """INSERT INTO aggregate_histograms AS total VALUES
+    ('amount', 'payment.captured', '2024-01-01 00:05Z', '2024-01-01 00:10Z', 1, 1, 1, 1, 1, 0, 0)"""
+FAILED = """INSERT INTO failed_items (stage, error_code, message, payload, event_hub, partition_id, sequence_number,
+    enqueued_at) VALUES ('decode', 'not_json', 'not JSON', 'x', 'hub', '0', 1, now())"""
+FILE = "INSERT INTO raw_event_files VALUES ('raw_events/a.parquet', 1, 1, now(), now(), 'hub', '0', 1, 1)"
+COLUMNS_FOR_THE_READER = "failed_item_id, stage, error_code, message, detail, transaction_id, status, resolved_at"
+
+WRITER_MAY = [
+    f"{CLAIM} ON CONFLICT DO NOTHING RETURNING event_id",
+    "SELECT * FROM ingested_events",
+    METRIC,
+    f"""{PAYMENT} ON CONFLICT (window_start, payment_method, currency, payment_status)
+    DO UPDATE SET total_count = total.total_count + excluded.total_count""",
+    "SELECT * FROM payment_metrics_5m",
+    f"""{HISTOGRAM} ON CONFLICT (metric_type, event_type, time_window_start, time_window_end)
+    DO UPDATE SET buckets = total.buckets + excluded.buckets""",
+    "SELECT * FROM aggregate_histograms",
+    f"{FAILED} ON CONFLICT (event_hub, partition_id, sequence_number, enqueued_at) DO NOTHING",
+    "SELECT payload FROM failed_items",
+    "UPDATE failed_items SET attempts = attempts + 1",
+    FILE,
+    "SELECT path FROM raw_event_files",
+    "UPDATE raw_event_files SET state = 'compacted'",
+    "SELECT * FROM ensure_partitions('2024-01-01', '2024-01-02')",
+    "SELECT * FROM drop_expired_partitions(8, 90, '2024-01-01')",
+    "SELECT histogram_quantile(0.5, 1, 0, 0)",
+]
+WRITER_MAY_NOT = [
+    *(f"DELETE FROM {table}" for table in TABLES),
+    *(f"TRUNCATE {table}" for table in TABLES),
+    *(f"DROP TABLE {table}" for table in TABLES),
+    *(f"ALTER TABLE {table} ADD COLUMN more int" for table in TABLES),
+    *(f"CREATE INDEX ON {table} ((1))" for table in TABLES),
+    "SELECT FROM dynamic_metrics",
+    "UPDATE dynamic_metrics SET metric_value = 0",
+    "UPDATE ingested_events SET payload_hash = 0",
+    "DELETE FROM ingested_events_default",
+    "INSERT INTO ingested_events_default VALUES (gen_random_uuid(), 1, '2024-01-01', '2024-01-01')",
+    "SELECT setval('dynamic_metrics_metric_id_seq', 1)",
+    "SELECT lock_for_a_moment(ARRAY['ingested_events'])",
+    "SELECT move_out_of_default('ingested_events', '2024-01-01')",
+    "SELECT expired_partitions('ingested_events', '2024-01-01')",
+    "SELECT * FROM schema_migrations",
+    "CREATE TABLE mine ()",
+    "CREATE SCHEMA mine",
+    "CREATE FUNCTION mine() RETURNS int LANGUAGE sql RETURN 1",
+    "SET ROLE migrator",
+]
+READER_MAY = [
+    *(f"SELECT * FROM {table}" for table in TABLES if table != "failed_items"),
+    f"SELECT {COLUMNS_FOR_THE_READER} FROM failed_items",
+    "SELECT count(*) FROM failed_items",
+    "SELECT histogram_quantile(0.5, sum(buckets), sum(zero_count), sum(negative_buckets)) FROM aggregate_histograms",
+    "SELECT * FROM histogram_buckets(1)",
+]
+READER_MAY_NOT = [
+    "SELECT payload FROM failed_items",
+    "SELECT * FROM failed_items",
+    CLAIM, METRIC, PAYMENT, HISTOGRAM, FAILED, FILE,
+    "UPDATE payment_metrics_5m SET total_count = 1",
+    "UPDATE failed_items SET status = 'discarded'",
+    *(f"DELETE FROM {table}" for table in TABLES),
+    *(f"TRUNCATE {table}" for table in TABLES),
+    "SELECT nextval('dynamic_metrics_metric_id_seq')",
+    "SELECT * FROM ensure_partitions('2024-01-01', '2024-01-02')",
+    "SELECT * FROM drop_expired_partitions(8, 90, '2024-01-01')",
+    "CREATE TABLE mine ()",
+]  # fmt: skip
+
+
+def refused(dsn: str, statements: list[str]) -> list[str]:
+    """Those of the statements for which the login has no privilege. Nothing they did is kept."""
+    found = []
+    with psycopg.connect(dsn) as connection:
+        for statement in statements:
+            try:
+                connection.execute(statement.encode())
+            except InsufficientPrivilege:
+                found.append(statement)
+            connection.rollback()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("login", "allowed", "denied"),
+    [("dsn", WRITER_MAY, WRITER_MAY_NOT), ("analyst_dsn", READER_MAY, READER_MAY_NOT)],
+    ids=["writer", "reader"],
+)
+def test_a_login_may_do_its_work_and_nothing_else(
+    database: Database, login: str, allowed: list[str], denied: list[str]
+) -> None:
+    with psycopg.connect(database.migrator_dsn) as owner:
+        owner.execute("SELECT * FROM ensure_partitions('2024-01-01', '2024-01-01')")
+    assert refused(getattr(database, login), allowed + denied) == denied
+
+
+def test_no_table_and_no_function_is_open_to_everybody(database: Database) -> None:
+    """So that a later migration cannot forget it: PostgreSQL lets everybody execute a new function."""
+    with psycopg.connect(database.migrator_dsn) as connection:
+        opened = connection.execute(
+            """
+            SELECT proname FROM pg_proc
+            WHERE pronamespace = 'public'::regnamespace AND has_function_privilege('public', oid, 'EXECUTE')
+            UNION ALL
+            SELECT relname FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
+                AND has_table_privilege('public', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+            """
+        ).fetchall()
+    assert opened == []
+
+
+def test_functions_with_the_owners_rights_look_up_names_in_our_schema_only(database: Database) -> None:
+    """Otherwise a caller's own objects, found first, would run with those rights."""
+    with psycopg.connect(database.migrator_dsn) as connection:
+        rows = connection.execute(
+            "SELECT proname, proconfig FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+        ).fetchall()
+    pinned = ["search_path=public, pg_temp"]
+    assert sorted(rows) == [("drop_expired_partitions", pinned), ("ensure_partitions", pinned)]

@@ -1,0 +1,60 @@
+"""schema.sql, the migrations and the database that they make are the same thing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from payments.local.migrate import MIGRATIONS, apply_migrations
+from payments.local.schema import SCHEMA, dump_schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Database
+
+
+def test_schema_sql_is_what_the_migrations_make(empty_dsn: str) -> None:
+    apply_migrations(empty_dsn)
+    assert dump_schema(empty_dsn) == SCHEMA.read_text(encoding="utf-8"), "run `make schema`"
+
+
+def test_schema_sql_alone_makes_the_same_database(empty_dsn: str) -> None:
+    text = SCHEMA.read_bytes()
+    with psycopg.connect(empty_dsn) as connection:
+        connection.execute(text)
+    assert dump_schema(empty_dsn) == text.decode()
+
+
+def test_a_database_made_from_schema_sql_counts_as_migrated(empty_dsn: str) -> None:
+    with psycopg.connect(empty_dsn) as connection:
+        connection.execute(SCHEMA.read_bytes())
+    assert apply_migrations(empty_dsn) == []
+
+
+def test_no_migration_can_be_rolled_back_by_accident() -> None:
+    """An empty down section would succeed, and dbmate would run the migration a second time."""
+
+    def down(migration: Path) -> str:
+        return migration.read_text(encoding="utf-8").split("-- migrate:down")[1]
+
+    files = sorted(MIGRATIONS.glob("*.sql"))
+    assert files
+    assert [file.name for file in files if "RAISE EXCEPTION" not in down(file)] == []
+
+
+def test_every_table_and_function_for_others_says_what_it_is(database: Database) -> None:
+    with psycopg.connect(database.migrator_dsn) as connection:
+        silent = connection.execute(
+            """
+            SELECT relname FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname <> 'schema_migrations'
+                AND relname !~ '_[0-9]{8}$' AND obj_description(oid, 'pg_class') IS NULL
+            UNION ALL
+            SELECT proname FROM pg_proc
+            WHERE pronamespace = 'public'::regnamespace AND has_function_privilege('payments_writer', oid, 'EXECUTE')
+                AND obj_description(oid, 'pg_proc') IS NULL
+            """
+        ).fetchall()
+    assert silent == []
