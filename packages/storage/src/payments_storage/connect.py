@@ -1,6 +1,6 @@
 """Opens what the settings describe: the PostgreSQL pool and the container of the archive."""
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from azure.core.credentials import TokenCredential
 from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
@@ -13,6 +13,17 @@ from payments_storage.errors import database_errors
 from payments_storage.settings import PostgresAuth, StorageSettings
 
 Pool = ConnectionPool[Connection[Any]]
+
+# Seconds. The upload runs inside the transaction, which may be idle for a minute (database/migrations); the SDK's own
+# retries would take longer. With these it gives up within half that, and the host delivers the batch again.
+_BLOB_LIMITS: Final[dict[str, Any]] = {
+    "connection_timeout": 5,
+    "read_timeout": 10,
+    "retry_total": 2,
+    "initial_backoff": 0.5,
+    "increment_base": 2,
+    "random_jitter_range": 0.5,
+}
 
 
 def credential(settings: StorageSettings) -> TokenCredential:
@@ -60,8 +71,9 @@ def _login(settings: StorageSettings) -> tuple[type[Connection[Any]], dict[str, 
 def open_container(settings: StorageSettings) -> ContainerClient:
     """The archive's container, by managed identity or by connection string."""
     if settings.archive_connection_string is not None:
-        service = BlobServiceClient.from_connection_string(settings.archive_connection_string.get_secret_value())
+        connection_string = settings.archive_connection_string.get_secret_value()
+        service = BlobServiceClient.from_connection_string(connection_string, **_BLOB_LIMITS)
     else:
         account_url = cast("str", settings.archive_account_url)  # StorageSettings has one of the two
-        service = BlobServiceClient(account_url, credential=credential(settings))
+        service = BlobServiceClient(account_url, credential=credential(settings), **_BLOB_LIMITS)
     return service.get_container_client(settings.archive_container)

@@ -52,7 +52,17 @@ class Services:
             "POSTGRES_MIGRATOR_DSN": self.postgres.dsn(MIGRATOR, DATABASE),
             "ARCHIVE_CONNECTION_STRING": self.azurite.connection_string,
             "ARCHIVE_CONTAINER": CONTAINER,
+            **_past_the_proxy(),
         }
+
+
+def _past_the_proxy() -> dict[str, str]:
+    """Where a proxy is set, HTTP to this machine must not go there."""
+    if not {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"} & set(os.environ):
+        return {}
+    exempt = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    exempt = f"{exempt},127.0.0.1" if exempt else "127.0.0.1"
+    return {"no_proxy": exempt, "NO_PROXY": exempt}
 
 
 def services_of(place: Place, remembered: state.State) -> Services:
