@@ -4,10 +4,10 @@ import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from conftest import Database
 from typer.testing import CliRunner
 
 from payments import meter
@@ -19,6 +19,9 @@ from payments.host.report import Tally
 from payments.main import app
 
 from .stub import Stub, event_line, write
+
+if TYPE_CHECKING:
+    from conftest import Database
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def test_settings_that_cannot_be_used_are_told_before_a_worker_starts(
 
 
 def test_the_time_of_a_known_hub_is_that_of_its_failed_items(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: "Database", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSTGRES_DSN", database.dsn)
     monkeypatch.setenv("POSTGRES_AUTH", "password")

@@ -134,7 +134,9 @@ def test_a_currency_is_its_code_in_capitals(text: str, code: str) -> None:
     assert taken(body(currency=text)).currency == code
 
 
-@pytest.mark.parametrize("text", ["EU", "EURO", "DEM", "ABC", "\u20ac", "978", "E U", "US$", "\u0415UR", "u\u017fd"], ids=ascii)
+@pytest.mark.parametrize(
+    "text", ["EU", "EURO", "DEM", "ABC", "\u20ac", "978", "E U", "US$", "\u0415UR", "u\u017fd"], ids=ascii
+)
 def test_what_is_no_iso_4217_code_is_refused(text: str) -> None:
     rejection = refused(body(currency=text))
     assert (rejection.code, rejection.field) == (ErrorCode.CURRENCY_UNKNOWN, "currency")

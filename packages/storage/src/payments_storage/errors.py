@@ -12,8 +12,8 @@ import psycopg_pool
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
 
 _PASSING_HTTP: Final = frozenset({408, 409, 412, 425, 429, 500, 502, 503, 504})
-# PostgreSQL error classes: insufficient resources, and operator intervention (shutdown, failover).
-_PASSING_CLASSES: Final = frozenset({"08", "40", "53", "57"})
+# PostgreSQL error classes: connection, serialization and deadlock, resources, operator (shutdown, time-out), system.
+_PASSING_CLASSES: Final = frozenset({"08", "40", "53", "57", "58"})
 # Of other classes: idle in a transaction for too long, read-only during a failover, a lock waited for too long.
 _PASSING_STATES: Final = frozenset({"25P03", "25006", "55P03"})
 _DATA_EXCEPTION: Final = "22"

@@ -18,7 +18,8 @@ def maintain_partitions(
     expiry = {"dedup_days": dedup_window_days, "metrics_days": metrics_retention_days, "today": today}
     lines = []
     for name, parameters in (("ensure_partitions", ahead), ("drop_expired_partitions", expiry)):
-        with database_errors(), pool.connection() as connection:
+        with database_errors(), pool.connection() as connection, connection.transaction():
+            connection.execute(_SQL["without_time_limit"])
             rows = connection.execute(_SQL[name], parameters).fetchall()
         lines += [" ".join(str(value) for value in row) for row in rows]
     return lines

@@ -1,5 +1,9 @@
 -- Called once a day by the app's timer. The work is done by functions of the database (database/migrations).
 
+-- without_time_limit --
+-- A large day takes longer than the ingest may (the database's statement_timeout); locks are waited for only briefly.
+SET LOCAL statement_timeout = 0
+
 -- ensure_partitions --
 -- Every day from the first to the last has its partitions; changes nothing where they exist.
 SELECT * FROM ensure_partitions(%(first)s::date, %(last)s::date)
