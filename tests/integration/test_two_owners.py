@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from threading import Barrier
@@ -17,14 +18,15 @@ from payments.local.postgres import SUPERUSER, PostgresServer
 from payments_storage.errors import StorageError, TransientStorageError
 
 from .books import Books
-from .events import NOON, NOT_JSON, Message, body, messages, rfc3339
+from .events import NOON, NOT_JSON, Message, bodies, body, event, messages, rfc3339
 from .proxy import Proxy
-from .system import System, without_files
+from .system import System, run, without_files
 
 if TYPE_CHECKING:
     from conftest import ArchiveContainer, Database
 
 ROUNDS = 6
+FIVE = timedelta(minutes=5)
 
 
 def log(count: int, first: int = 0) -> list[Message]:
@@ -83,42 +85,67 @@ def test_overlapping_batches_by_two_owners_at_once_add_up_to_their_union(system:
     assert without_files(system.state()) == without_files(books.state())
 
 
-def test_the_same_events_in_opposite_order_do_not_deadlock(system: System, other_owner: System) -> None:
-    """Sent twice, into two partitions, once forwards and once backwards: all ids and all hot rows are the same."""
-    totals = Books()
-    for number in range(ROUNDS):
-        forwards = [message.body for message in log(300, first=number * 300) if message.bad is None]
-        one = messages(forwards, first=number * 300)
-        two = messages(forwards[::-1], first=number * 300)
-        at_once(partial(system.deliver, one, "0"), partial(other_owner.deliver, two, "1"))
-        totals.deliver(one)
-    state, expected = system.state(), totals.state()
-    assert state.payment_metrics_5m == expected.payment_metrics_5m
-    assert state.aggregate_histograms == expected.aggregate_histograms
-    assert state.dynamic_metrics == expected.dynamic_metrics
-    assert state.ingested_events == expected.ingested_events
-    assert state.failed_items == {}
-    bodies = {key: row["event_payload"] for key, row in state.archive.items()}
-    assert bodies == {key: row["event_payload"] for key, row in expected.archive.items()}
+class TestOppositeOrder:
+    """Both owners are held up in the middle of what they share: unless they take it in one order, they deadlock."""
 
+    def test_of_the_same_ids(self, system: System, other_owner: System) -> None:
+        """Sent twice, into two partitions, once forwards and once backwards."""
+        texts = bodies(range(100))
+        one, two = messages(texts), messages(texts[::-1])
+        middle = f"('{event(50)['event_id']}', 0, '{NOON:%Y-%m-%d}', '{NOON:%Y-%m-%d}')"
+        with held_up(system, f"INSERT INTO ingested_events VALUES {middle}") as when_both_wait:  # noqa: S608 - ours
+            at_once(partial(system.deliver, one, "0"), partial(other_owner.deliver, two, "1"), when_both_wait)
+        books = Books()
+        books.deliver(one)
+        state, expected = system.state(), books.state()
+        assert state.ingested_events == expected.ingested_events
+        assert state.dynamic_metrics == expected.dynamic_metrics
+        assert state.payment_metrics_5m == expected.payment_metrics_5m
+        assert state.aggregate_histograms == expected.aggregate_histograms
+        payloads = {key: row["event_payload"] for key, row in expected.archive.items()}
+        assert {key: row["event_payload"] for key, row in state.archive.items()} == payloads
 
-def test_different_events_of_the_same_windows_add_up_and_do_not_deadlock(system: System, other_owner: System) -> None:
-    """Two partitions, four hundred hot rows, touched in opposite order."""
-    books = Books()
-    for number in range(ROUNDS):
-        numbers = range(number * 1000, number * 1000 + 100)
-        one = messages([windowed(n, n % 100) for n in numbers], first=number * 100)
-        two = messages([windowed(n + 500, 99 - n % 100) for n in numbers], first=number * 100)
-        at_once(partial(system.deliver, one, "0"), partial(other_owner.deliver, two, "1"))
+    @pytest.mark.parametrize("table", ["payment_metrics_5m", "aggregate_histograms"])
+    def test_of_the_same_hot_rows(self, system: System, other_owner: System, table: str) -> None:
+        """Different events of the same windows; of the second table alone where payment methods differ."""
+        methods = ("card", "card") if table == "payment_metrics_5m" else ("card", "sepa")
+        one = messages([windowed(n, n, methods[0]) for n in range(100)])
+        two = messages([windowed(n + 100, 99 - n, methods[1]) for n in range(100)])
+        before = messages([windowed(n + 200, n, "card") for n in range(100)], first=200)
+        books = run(system, before)
+        start = "window_start" if table == "payment_metrics_5m" else "time_window_start"
+        middle = f"SELECT FROM {table} WHERE {start} = '{NOON - 50 * FIVE}' FOR UPDATE"
+        with held_up(system, middle) as when_both_wait:
+            at_once(partial(system.deliver, one, "0"), partial(other_owner.deliver, two, "1"), when_both_wait)
         books.deliver(one, "0")
         books.deliver(two, "1")
-    assert system.state() == books.state()
+        assert system.state() == books.state()
 
 
-def windowed(number: int, window: int) -> bytes:
-    return body(
-        number, occurred_at=rfc3339(NOON - timedelta(minutes=5 * window)), payment_method=f"method-{window % 9}"
-    )
+def windowed(number: int, window: int, method: str) -> bytes:
+    return body(number, occurred_at=rfc3339(NOON - window * FIVE), payment_method=method)
+
+
+@contextmanager
+def held_up(system: System, statement: str) -> Iterator[Callable[[], None]]:
+    """Does something in a transaction that it undoes, by the function that it yields, when two writers wait for it."""
+
+    def undo_when_both_wait() -> None:
+        try:
+            until(lambda: system.rows("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted") == [(2,)])
+        finally:
+            holder.rollback()
+
+    with psycopg.connect(system.database.migrator_dsn) as holder:
+        holder.execute(statement.encode())
+        yield undo_when_both_wait
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < deadline, "it does not happen"
+        time.sleep(0.02)
 
 
 class TestLateWriter:
@@ -198,16 +225,14 @@ def leave_orphan(system: System, batch: list[Message]) -> None:
 def end_transaction(server: PostgresServer, database: str) -> None:
     """Waits until the only writer has done all but its upload, and ends its connection."""
     with psycopg.connect(server.dsn(SUPERUSER, "postgres"), autocommit=True) as connection:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            ended = connection.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-                "WHERE datname = %s AND state = 'idle in transaction' "
-                "AND (query LIKE '%%COPY dynamic_metrics%%' OR query LIKE '%%FROM raw_event_files%%')",
-                [database],
-            ).fetchall()
-            if ended:
-                assert ended == [(True,)]
-                return
-            time.sleep(0.02)
-    raise AssertionError("no writer waits for its upload")
+        until(
+            lambda: (
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE datname = %s AND state = 'idle in transaction' "
+                    "AND (query LIKE '%%COPY dynamic_metrics%%' OR query LIKE '%%FROM raw_event_files%%')",
+                    [database],
+                ).fetchall()
+                == [(True,)]
+            )
+        )

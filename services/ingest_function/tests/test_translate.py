@@ -57,6 +57,11 @@ class TestDelivery:
         speed_up_enqueue_times()
         assert to_delivery(decode(BODIES, SYSTEM_PROPERTIES)).enqueued_at == expected
 
+    def test_an_enqueue_time_with_an_offset_is_the_same_instant_in_utc(self) -> None:
+        speed_up_enqueue_times()
+        elsewhere = SYSTEM_PROPERTIES.replace("2026-03-15T00:00:00.1234567Z", "2026-03-15T02:00:00.1234567+02:00")
+        assert to_delivery(decode(BODIES, elsewhere)) == to_delivery(decode(BODIES, SYSTEM_PROPERTIES))
+
     def test_the_metadata_is_read_once_however_many_events_there_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
         reads = 0
         stock = EventHubEvent.metadata.fget  # type: ignore[attr-defined]
