@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
 from azure.storage.blob import ContainerClient
+from pydantic import SecretStr
 
-from payments_storage.archive_dataset import archive_files, open_archive
+from payments_storage.archive_dataset import archive_files, open_archive, open_file_system
 from payments_storage.connect import open_container
 from payments_storage.raw_event import RAW_EVENT_SCHEMA, RawEvent, to_table
 from payments_storage.raw_event_store import ArchiveFile, BlobRawEventStore
@@ -97,3 +98,9 @@ def test_a_reader_that_infers_schema_and_partitions_sees_the_same(
     assert set(dataset.schema.names) == {*RAW_EVENT_SCHEMA.names, "yyyy", "mm", "dd"}
     table = dataset.to_table(filter=pc.field("dd") == 16).sort_by("sequence_number")
     assert RawEvent.from_table(table) == EVENTS[2::DAYS]
+
+
+def test_a_connection_string_may_leave_the_endpoint_to_its_suffix_as_the_portal_does(settings: StorageSettings) -> None:
+    portal = "DefaultEndpointsProtocol=https;AccountName=acc;AccountKey=aGVsbG8=;EndpointSuffix=core.windows.net"
+    files = open_file_system(settings.model_copy(update={"archive_connection_string": SecretStr(portal)}))
+    assert files.type_name == "abfs"

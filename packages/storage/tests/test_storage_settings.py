@@ -54,7 +54,11 @@ BAD = [
     ({"ARCHIVE_CONNECTION_STRING": "s3cret"}, "ARCHIVE_CONNECTION_STRING = (not shown): not a Blob Storage connection"),
     (
         {"ARCHIVE_ACCOUNT_URL": "http://acc"},
-        "ARCHIVE_ACCOUNT_URL = 'http://acc': String should match pattern '^https://'",
+        "ARCHIVE_ACCOUNT_URL = 'http://acc': String should match pattern '^https://",
+    ),
+    (
+        {"ARCHIVE_ACCOUNT_URL": "https://acc.blob.core.windows.net/?sig=s3cret"},
+        "ARCHIVE_ACCOUNT_URL = (not shown): String should match pattern '^https://",
     ),
     ({"ARCHIVE_CONTAINER": "Raw_Events"}, "ARCHIVE_CONTAINER = 'Raw_Events': String should match pattern"),
     ({"ARCHIVE_CONTAINER": "a--b"}, "ARCHIVE_CONTAINER = 'a--b': String should match pattern"),

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+from azure.storage.blob import BlobServiceClient
 from pyarrow.fs import AzureFileSystem, FileSelector, FileType
 
 from payments_storage.archive_path import ROOT
@@ -21,14 +22,15 @@ def open_file_system(settings: StorageSettings) -> AzureFileSystem:
     if settings.archive_connection_string is None:
         return AzureFileSystem(urlsplit(settings.archive_account_url or "").netloc.split(".")[0])
     text = settings.archive_connection_string.get_secret_value()
-    parts = dict(part.split("=", 1) for part in text.split(";") if part)
-    endpoint = urlsplit(parts["BlobEndpoint"])
+    service = BlobServiceClient.from_connection_string(text)
+    endpoint = urlsplit(service.url)
     return AzureFileSystem(
-        parts["AccountName"],
-        account_key=parts["AccountKey"],
+        service.account_name,
+        account_key=dict(part.split("=", 1) for part in text.split(";") if part)["AccountKey"],
         blob_storage_authority=endpoint.netloc,
         blob_storage_scheme=endpoint.scheme,
-        dfs_storage_authority=endpoint.netloc,  # asked only whether the account has folders of its own
+        # Asked only whether the account has folders of its own; Azurite answers at the same address.
+        dfs_storage_authority=endpoint.netloc.replace(".blob.", ".dfs.", 1),
         dfs_storage_scheme=endpoint.scheme,
     )
 

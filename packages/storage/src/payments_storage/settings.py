@@ -42,7 +42,7 @@ class StorageSettings(BaseSettings):
     )
     archive_account_url: str | None = Field(
         None,
-        pattern=r"^https://",
+        pattern=r"^https://[^/?#]+/?$",
         description="Blob Storage account, by managed identity",
     )
     archive_container: str = Field(
@@ -105,5 +105,6 @@ def _explain(problem: Any) -> str:
     reason = problem["msg"].removeprefix("Value error, ")
     if not key:
         return f"  {reason}"
-    shown = "(not shown)" if key in _SECRETS else repr(problem["input"])
+    may_be_secret = key in _SECRETS or "?" in str(problem["input"])  # a URL's query may be a shared access signature
+    shown = "(not shown)" if may_be_secret else repr(problem["input"])
     return f"  {key} = {shown}: {reason}"
