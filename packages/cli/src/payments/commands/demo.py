@@ -29,6 +29,8 @@ from payments_storage.settings import StorageSettings
 _WIDTH: Final = 130  # where the output is no terminal
 _TABLES: Final = {
     "failures": "failed_items, by reason",
+    "events_by_day": "ingested_events, the days with the most",
+    "top_files": "raw_event_files, the largest",
     "top_payments": "payment_metrics_5m, the busiest windows",
     "top_histograms": "aggregate_histograms, percentiles over all hours",
     "some_metrics": "dynamic_metrics, of one transaction",

@@ -52,6 +52,23 @@ WHERE transaction_id = (SELECT min(transaction_id) FROM dynamic_metrics)
 ORDER BY created_at, metric_type
 LIMIT 5
 
+-- top_files --
+-- The largest files of the archive, as the manifest has them.
+SELECT
+    split_part(path, '/', 5) AS file, rows, bytes, partition_id AS partition,
+    first_sequence_number || ' to ' || last_sequence_number AS sequence_numbers, state
+FROM raw_event_files
+ORDER BY bytes DESC, path
+LIMIT 5
+
+-- events_by_day --
+-- What the index remembers.
+SELECT occurred_on, count(*) AS events, min(enqueued_on) AS first_enqueued_on, max(enqueued_on) AS last_enqueued_on
+FROM ingested_events
+GROUP BY occurred_on
+ORDER BY events DESC
+LIMIT 5
+
 -- failures --
 -- Why events failed.
 SELECT stage, error_code, count(*) AS events, min(message) AS message
