@@ -14,10 +14,13 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from payments_core.event import AMOUNT
 from payments_core.histogram import bucket_index, pack
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FIVE_MINUTES: Final = timedelta(minutes=5)
+# Scalars have types throughout the columns' way: without one, pyarrow looks for packages that are not there, each time.
+_ZERO: Final = pa.scalar(Decimal(0), AMOUNT)
 DEFAULT_WINDOWS: Final = (timedelta(minutes=1), FIVE_MINUTES, timedelta(hours=1), timedelta(days=1))
 
 
@@ -67,8 +70,12 @@ def check_windows(lengths: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
 
 def window_start(instants: pa.Array, length: timedelta) -> pa.Array:
     """The start (int64, microseconds since the epoch) of each instant's window; instants are 1970 or later."""
-    micros = length // timedelta(microseconds=1)
+    micros = _micros(length)
     return pc.multiply(pc.divide(instants.cast(pa.int64()), micros), micros)
+
+
+def _micros(length: timedelta) -> pa.Scalar:
+    return pa.scalar(length // timedelta(microseconds=1), pa.int64())
 
 
 def aggregate_payments(events: pa.Table) -> list[PaymentRow]:
@@ -98,8 +105,8 @@ def aggregate_histograms(metrics: pa.Table, lengths: tuple[timedelta, ...]) -> l
             "event_type": metrics["event_type"],
             "start": window_start(metrics["occurred_at"], lengths[0]),
             "value": value,
-            "zero": pc.equal(value, 0).cast(pa.int64()),
-            "negative": pc.less(value, 0),
+            "zero": pc.equal(value, _ZERO).cast(pa.int64()),
+            "negative": pc.less(value, _ZERO),
             "index": bucket_index(pc.abs(value)),
         }
     )
@@ -129,7 +136,7 @@ def _widen(table: pa.Table, lengths: tuple[timedelta, ...]) -> pa.Table:
     parts = []
     for length in lengths:
         start = window_start(table["start"], length)
-        end = pc.add(start, length // timedelta(microseconds=1))
+        end = pc.add(start, _micros(length))
         place = table.schema.get_field_index("start")
         parts.append(table.set_column(place, "start", start).append_column("end", end))
     return pa.concat_tables(parts)

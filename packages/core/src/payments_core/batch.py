@@ -32,6 +32,9 @@ _CODES: Final = pa.array(list(MINOR_UNITS))
 _DECIMALS_OF_CODE: Final = pa.array(list(MINOR_UNITS.values()), pa.int8())
 _EARLIEST: Final = pa.scalar(fields.EARLIEST, TIMESTAMP)
 _FURTHEST_AHEAD: Final = pa.scalar(fields.FURTHEST_AHEAD, pa.duration("us"))
+_PLACEHOLDER: Final = pa.scalar("0", pa.string())
+_NO_TEXT: Final = pa.scalar(None, pa.string())
+_NOTHING: Final = pa.array(["", "null", '""'], pa.string())
 _REQUIRED: Final = ("transaction_id", "event_type", "payment_method", "payment_status")
 _OPTIONAL: Final = ("correlation_id", "merchant_id", "customer_id")
 
@@ -93,7 +96,7 @@ class Parser:
             columns[name] = pc.utf8_lower(columns[name])
         raw_amounts = pa.array([bytes(event.amount) for event in events], pa.string())
         readable = pc.match_substring_regex(raw_amounts, _DECIMAL)
-        columns["amount"] = _to_decimal(pc.if_else(readable, raw_amounts, "0"))
+        columns["amount"] = _to_decimal(pc.if_else(readable, raw_amounts, _PLACEHOLDER))
         columns |= self._delivered(delivery, indexes)
 
         plain = pa.array([event.specversion is None for event in events], pa.bool_())
@@ -137,7 +140,7 @@ class Parser:
         digests = b"".join([hashlib.sha256(body).digest()[:8] for body in bodies])
         return {
             "event_payload": pa.array(bodies, pa.string()),
-            "partition_id": pa.repeat(delivery.partition_id, len(indexes)),
+            "partition_id": pa.repeat(pa.scalar(delivery.partition_id, pa.string()), len(indexes)),
             "sequence_number": pa.array([delivery.sequence_numbers[index] for index in indexes], pa.int64()),
             "enqueued_at": pa.array([delivery.enqueued_at[index] for index in indexes], TIMESTAMP),
             "index": pa.array(indexes, pa.int64()),
@@ -203,7 +206,7 @@ def _checks(columns: dict[str, pa.Array]) -> list[pa.Array]:
     ]
     for places in set(decimals.to_pylist()):
         exact = pc.equal(pc.round(amount, places), amount)
-        masks.append(pc.or_(pc.not_equal(decimals, places), exact))
+        masks.append(pc.or_(pc.not_equal(decimals, pa.scalar(places, pa.int8())), exact))
     return masks
 
 
@@ -228,10 +231,10 @@ def _to_decimal(texts: pa.Array) -> pa.Array:
 def _metric_column(raw: list[bytes]) -> tuple[pa.Array, int]:
     """JSON texts to decimals; what is absent or no number becomes null, and the latter is counted."""
     texts = pa.array(raw, pa.string())
-    absent = pc.is_in(texts, pa.array(["", "null", '""']))
+    absent = pc.is_in(texts, _NOTHING)
     readable = pc.match_substring_regex(texts, _DECIMAL)
     rest = pc.invert(pc.or_(absent, readable))
-    column = _to_decimal(pc.if_else(readable, texts, None))
+    column = _to_decimal(pc.if_else(readable, texts, _NO_TEXT))
     places = pc.indices_nonzero(rest).to_pylist()
     if not places:
         return column, 0

@@ -14,12 +14,16 @@ import pyarrow.compute as pc
 BUCKETS_PER_DOUBLING: Final = 8
 DIGITS: Final = 12
 
+_PER_DOUBLING: Final = pa.scalar(BUCKETS_PER_DOUBLING, pa.float64())
+_ONE: Final = pa.scalar(1, pa.float64())
+_NONE: Final = pa.scalar(None, pa.float64())
+
 
 def bucket_index(magnitudes: pa.Array) -> pa.Array:
     """The bucket (int32) of each value of a decimal column, by magnitude; null for zero."""
     logarithm = pc.log2(magnitudes.cast(pa.float64()))
-    index = pc.subtract(pc.ceil(pc.multiply(logarithm, float(BUCKETS_PER_DOUBLING))), 1.0)
-    return pc.if_else(pc.is_finite(index), index, None).cast(pa.int32())
+    index = pc.subtract(pc.ceil(pc.multiply(logarithm, _PER_DOUBLING)), _ONE)
+    return pc.if_else(pc.is_finite(index), index, _NONE).cast(pa.int32())
 
 
 def pack(counts: Mapping[int, int]) -> str:

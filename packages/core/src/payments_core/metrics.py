@@ -38,7 +38,7 @@ def _metric(events: pa.Table, rule: MetricRule) -> pa.Table:
     chosen = events.filter(admitted)
     unit = pa.scalar(rule.unit, pa.string())
     columns = {
-        "metric_type": pa.repeat(rule.name, len(chosen)),
+        "metric_type": pa.repeat(pa.scalar(rule.name, pa.string()), len(chosen)),
         "metric_value": chosen[METRIC_PREFIX + rule.name],
         "unit": chosen["currency"] if rule.unit == CURRENCY_UNIT else pa.repeat(unit, len(chosen)),
     }
