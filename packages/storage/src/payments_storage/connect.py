@@ -7,6 +7,7 @@ from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from azure_postgresql_auth.psycopg3 import EntraConnection
 from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
 from payments_storage.errors import database_errors
@@ -65,7 +66,12 @@ def _login(settings: StorageSettings) -> tuple[type[Connection[Any]], dict[str, 
     }
     if settings.postgres_auth is PostgresAuth.PASSWORD:
         return Connection, kwargs
-    return EntraConnection, {**kwargs, "credential": credential(settings), "sslmode": "require"}
+    # Arguments win over the connection string, so that what it says must be said again: EntraConnection would log in
+    # under the identity's name, and TLS must be required but never made weaker than verify-full.
+    given = conninfo_to_dict(settings.postgres_dsn.get_secret_value())
+    kwargs |= {"sslmode": "require", "credential": credential(settings)}
+    kwargs |= {name: value for name, value in given.items() if name in {"user", "sslmode"}}
+    return EntraConnection, kwargs
 
 
 def open_container(settings: StorageSettings) -> ContainerClient:
