@@ -111,6 +111,16 @@ def test_the_timer_forgets_what_is_past_retention_and_keeps_ids_that_may_come_ag
     assert system.dump() == before
 
 
+def test_the_timer_is_not_held_to_the_time_that_a_statement_of_the_ingest_has(
+    functions: dict[str, Callable[..., Any]], system: System
+) -> None:
+    system.owner_does(f"ALTER DATABASE {system.database.name} SET statement_timeout = '3ms'")
+    functions["maintain_partitions"](timer=TimerRequest())
+    coming = f"{datetime.now(UTC) + 7 * DAY:%Y%m%d}"
+    for table in PARTITIONED:
+        assert system.rows(f"SELECT to_regclass('{table}_{coming}') IS NOT NULL") == [(True,)]
+
+
 def test_the_timer_may_come_twice(functions: dict[str, Callable[..., Any]], system: System) -> None:
     run(system, messages(bodies([1])))
     functions["maintain_partitions"](timer=TimerRequest())

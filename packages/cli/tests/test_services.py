@@ -69,6 +69,16 @@ def pids(of: services.Services) -> list[int]:
 pytestmark = [pytest.mark.services, pytest.mark.xdist_group("local-services")]
 
 
+def test_where_a_proxy_is_set_the_settings_lead_past_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert services._past_the_proxy() == {}
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "intranet.example")
+    exempt = "intranet.example,127.0.0.1"
+    assert services._past_the_proxy() == {"no_proxy": exempt, "NO_PROXY": exempt}
+
+
 def test_up_says_what_runs_where(up: services.Services) -> None:
     said = payments("services", "up")
     assert f"PostgreSQL  {up.postgres.address}" in said

@@ -28,7 +28,7 @@ ABSENT = Raw(b"")
 
 
 class WireEvent(msgspec.Struct, gc=False):
-    """An event's own fields; `wire_type` adds those of the metric rules."""
+    """An event's own fields; `wire_types` adds those of the metric rules."""
 
     transaction_id: IdText
     amount: Raw
