@@ -165,6 +165,9 @@ def test_the_command_logs_in_with_an_entra_token_where_there_is_no_password(
     result = CliRunner().invoke(app, ["migrate"])
     assert result.exit_code == 0, result.output
     assert f"{len(FILES)} migrations applied" in result.stdout
+    del parts["sslmode"]  # said nothing, TLS is required: a token is worth an hour of the database
+    monkeypatch.setenv("POSTGRES_MIGRATOR_DSN", make_conninfo("", **parts))
+    assert "SSL is not enabled on the server" in CliRunner().invoke(app, ["migrate"]).stderr
 
 
 @pytest.mark.parametrize(
