@@ -34,10 +34,11 @@ class Database:
 
 @dataclass(frozen=True)
 class ArchiveContainer:
-    """An empty blob container."""
+    """An empty blob container, and one for its dead letters."""
 
     connection_string: str
     name: str
+    dead_letters: str
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(("POSTGRES_", "ARCHIVE_"))]:
+    for name in [name for name in os.environ if name.startswith(("POSTGRES_", "ARCHIVE_", "DEAD_LETTER_"))]:
         monkeypatch.delenv(name)
 
 
@@ -104,6 +105,9 @@ def azurite(server_place: Place, _server_state: State) -> Iterator[Azurite]:
 @pytest.fixture
 def archive_container(azurite: Azurite) -> Iterator[ArchiveContainer]:
     name = f"test-{next(_numbers)}"
-    azurite.create_container(name)
-    yield ArchiveContainer(azurite.connection_string, name)
-    azurite.delete_container(name)
+    names = (name, f"{name}-dead-letters")
+    for each in names:
+        azurite.create_container(each)
+    yield ArchiveContainer(azurite.connection_string, *names)
+    for each in names:
+        azurite.delete_container(each)

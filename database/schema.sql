@@ -486,7 +486,12 @@ CREATE TABLE public.failed_items (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     resolved_at timestamp with time zone,
+    next_attempt_at timestamp with time zone,
+    resolved_by text,
+    resolution text,
     CONSTRAINT failed_items_attempts_check CHECK ((attempts > 0)),
+    CONSTRAINT failed_items_discarded_check CHECK (((status <> 'discarded'::text) OR (COALESCE(resolution, ''::text) <> ''::text))),
+    CONSTRAINT failed_items_next_attempt_check CHECK (((next_attempt_at IS NULL) OR (status = 'pending'::text))),
     CONSTRAINT failed_items_resolved_check CHECK (((status = 'pending'::text) = (resolved_at IS NULL))),
     CONSTRAINT failed_items_stage_check CHECK ((stage = ANY (ARRAY['decode'::text, 'validate'::text, 'claim'::text, 'metrics'::text, 'serialize'::text, 'archive'::text, 'aggregate'::text]))),
     CONSTRAINT failed_items_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'replayed'::text, 'discarded'::text])))
@@ -539,6 +544,24 @@ COMMENT ON COLUMN public.failed_items.status IS 'pending; replayed: processed af
 --
 
 COMMENT ON COLUMN public.failed_items.resolved_at IS 'When it was replayed or discarded.';
+
+--
+-- Name: COLUMN failed_items.next_attempt_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.failed_items.next_attempt_at IS 'When the redrive tries it again by itself. NULL: only a person does (payments failed replay).';
+
+--
+-- Name: COLUMN failed_items.resolved_by; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.failed_items.resolved_by IS 'Who replayed or discarded it: a login, or redrive.';
+
+--
+-- Name: COLUMN failed_items.resolution; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.failed_items.resolution IS 'Why it was discarded.';
 
 --
 -- Name: failed_items_failed_item_id_seq; Type: SEQUENCE; Schema: public; Owner: -
@@ -606,6 +629,30 @@ WITH (autovacuum_freeze_min_age='0');
 --
 
 COMMENT ON TABLE public.ingested_events_default IS 'Events of days that have no partition: very late ones, and ids that outlive their day''s partition.';
+
+--
+-- Name: ingested_sequences; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.ingested_sequences (
+    event_hub text NOT NULL,
+    partition_id text NOT NULL,
+    enqueued_on date NOT NULL,
+    sequence_numbers int8multirange NOT NULL
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000');
+
+--
+-- Name: TABLE ingested_sequences; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.ingested_sequences IS 'Which sequence numbers of each partition have been dealt with: stored, quarantined, or recognized as duplicates. What is missing between them was never seen (payments reconcile).';
+
+--
+-- Name: COLUMN ingested_sequences.enqueued_on; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.ingested_sequences.enqueued_on IS 'UTC day on which the Event Hub took the events.';
 
 --
 -- Name: payment_metrics_5m; Type: TABLE; Schema: public; Owner: -
@@ -792,6 +839,13 @@ ALTER TABLE ONLY public.ingested_events_default
     ADD CONSTRAINT ingested_events_default_pkey PRIMARY KEY (event_id, occurred_on);
 
 --
+-- Name: ingested_sequences ingested_sequences_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.ingested_sequences
+    ADD CONSTRAINT ingested_sequences_pkey PRIMARY KEY (event_hub, partition_id, enqueued_on);
+
+--
 -- Name: payment_metrics_5m payment_metrics_5m_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -835,6 +889,12 @@ CREATE INDEX dynamic_metrics_transaction_id_idx ON ONLY public.dynamic_metrics U
 --
 
 CREATE INDEX dynamic_metrics_default_transaction_id_idx ON public.dynamic_metrics_default USING hash (transaction_id);
+
+--
+-- Name: failed_items_next_attempt_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX failed_items_next_attempt_idx ON public.failed_items USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 
 --
 -- Name: failed_items_status_idx; Type: INDEX; Schema: public; Owner: -
@@ -969,7 +1029,7 @@ GRANT SELECT ON TABLE public.aggregate_histograms TO payments_reader;
 -- Name: TABLE dynamic_metrics; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT INSERT ON TABLE public.dynamic_metrics TO payments_writer;
+GRANT SELECT,INSERT ON TABLE public.dynamic_metrics TO payments_writer;
 GRANT SELECT ON TABLE public.dynamic_metrics TO payments_reader;
 
 --
@@ -1081,11 +1141,36 @@ GRANT SELECT(updated_at) ON TABLE public.failed_items TO payments_reader;
 GRANT SELECT(resolved_at) ON TABLE public.failed_items TO payments_reader;
 
 --
+-- Name: COLUMN failed_items.next_attempt_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT(next_attempt_at) ON TABLE public.failed_items TO payments_reader;
+
+--
+-- Name: COLUMN failed_items.resolved_by; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT(resolved_by) ON TABLE public.failed_items TO payments_reader;
+
+--
+-- Name: COLUMN failed_items.resolution; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT(resolution) ON TABLE public.failed_items TO payments_reader;
+
+--
 -- Name: TABLE ingested_events; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT,INSERT ON TABLE public.ingested_events TO payments_writer;
 GRANT SELECT ON TABLE public.ingested_events TO payments_reader;
+
+--
+-- Name: TABLE ingested_sequences; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ingested_sequences TO payments_writer;
+GRANT SELECT ON TABLE public.ingested_sequences TO payments_reader;
 
 --
 -- Name: TABLE payment_metrics_5m; Type: ACL; Schema: public; Owner: -
@@ -1115,4 +1200,6 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261123000700'),
     ('20261123000800'),
     ('20261123000900'),
-    ('20261123001000');
+    ('20261123001000'),
+    ('20261124001100'),
+    ('20261124001200');

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TABLES = (
     "ingested_events", "dynamic_metrics", "payment_metrics_5m", "aggregate_histograms", "failed_items",
-    "raw_event_files",
+    "raw_event_files", "ingested_sequences",
 )  # fmt: skip
 CLAIM = "INSERT INTO ingested_events VALUES (gen_random_uuid(), 1, '2024-01-01', '2024-01-01')"
 METRIC = (
@@ -28,7 +28,11 @@ HISTOGRAM = """INSERT INTO aggregate_histograms AS total VALUES
 FAILED = """INSERT INTO failed_items (stage, error_code, message, payload, event_hub, partition_id, sequence_number,
     enqueued_at) VALUES ('decode', 'not_json', 'not JSON', 'x', 'hub', '0', 1, now())"""
 FILE = "INSERT INTO raw_event_files VALUES ('raw_events/a.parquet', 1, 1, now(), now(), 'hub', '0', 1, 1)"
-COLUMNS_FOR_THE_READER = "failed_item_id, stage, error_code, message, detail, transaction_id, status, resolved_at"
+SEQUENCES = "INSERT INTO ingested_sequences AS known VALUES ('hub', '0', '2024-01-01', '{[1,2]}')"
+COLUMNS_FOR_THE_READER = (
+    "failed_item_id, stage, error_code, message, detail, transaction_id, status, next_attempt_at, resolved_at, "
+    "resolved_by, resolution"
+)
 
 WRITER_MAY = [
     f"{CLAIM} ON CONFLICT DO NOTHING RETURNING event_id",
@@ -46,6 +50,9 @@ WRITER_MAY = [
     FILE,
     "SELECT path FROM raw_event_files",
     "UPDATE raw_event_files SET state = 'compacted'",
+    f"""{SEQUENCES} ON CONFLICT (event_hub, partition_id, enqueued_on)
+    DO UPDATE SET sequence_numbers = known.sequence_numbers + excluded.sequence_numbers""",
+    "SELECT created_at, metric_value FROM dynamic_metrics",
     "SELECT * FROM ensure_partitions('2024-01-01', '2024-01-02')",
     "SELECT * FROM drop_expired_partitions(8, 90, '2024-01-01')",
     "SELECT histogram_quantile(0.5, 1, 0, 0)",
@@ -56,7 +63,6 @@ WRITER_MAY_NOT = [
     *(f"DROP TABLE {table}" for table in TABLES),
     *(f"ALTER TABLE {table} ADD COLUMN more int" for table in TABLES),
     *(f"CREATE INDEX ON {table} ((1))" for table in TABLES),
-    "SELECT FROM dynamic_metrics",
     "UPDATE dynamic_metrics SET metric_value = 0",
     "UPDATE ingested_events SET payload_hash = 0",
     "DELETE FROM ingested_events_default",
@@ -81,7 +87,7 @@ READER_MAY = [
 READER_MAY_NOT = [
     "SELECT payload FROM failed_items",
     "SELECT * FROM failed_items",
-    CLAIM, METRIC, PAYMENT, HISTOGRAM, FAILED, FILE,
+    CLAIM, METRIC, PAYMENT, HISTOGRAM, FAILED, FILE, SEQUENCES,
     "UPDATE payment_metrics_5m SET total_count = 1",
     "UPDATE failed_items SET status = 'discarded'",
     *(f"DELETE FROM {table}" for table in TABLES),

@@ -1,18 +1,16 @@
-"""The Azure Functions app: payment events from the Event Hub, and the daily care of the partitions.
+"""The Azure Functions app: payment events from the Event Hub, and the timers that look after what they left.
 
 Everything else is in `ingest`; host.json and the retry policy are explained in README.md beside this file.
 """
 
-import logging
-from datetime import UTC, datetime
 from typing import List  # noqa: UP035 - the host's worker does not load a function whose annotation is list[...]
 
 import azure.functions as func
 
+from ingest import timers
 from ingest.settings import IngestSettings
 from ingest.translate import speed_up_enqueue_times
 from ingest.wiring import Runtime
-from payments_storage.maintenance import maintain_partitions
 
 speed_up_enqueue_times()
 app = func.FunctionApp()
@@ -39,17 +37,15 @@ def ingest(events: List[func.EventHubEvent]) -> None:  # noqa: UP006 - see the i
     runtime.handler(events)
 
 
+@app.function_name("redrive")
+@app.timer_trigger(arg_name="timer", schedule="30 * * * * *", run_on_startup=False)
+def redrive(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host passes it by this name
+    """Every minute: brings back what waited for PostgreSQL or for Blob Storage."""
+    timers.redrive(runtime)
+
+
 @app.function_name("maintain_partitions")
 @app.timer_trigger(arg_name="timer", schedule="0 10 0 * * *", run_on_startup=False)
-def maintain(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host passes it by this name
+def maintain(timer: func.TimerRequest) -> None:  # noqa: ARG001
     """Daily, soon after midnight UTC: makes the coming days' partitions and drops those past retention."""
-    settings = runtime.settings
-    lines = maintain_partitions(
-        runtime.pool,
-        datetime.now(UTC).date(),
-        ahead_days=settings.partitions_ahead_days,
-        dedup_window_days=settings.dedup_window_days,
-        metrics_retention_days=settings.metrics_retention_days,
-    )
-    for line in lines:
-        logging.getLogger("payments.maintain").info(line)
+    timers.maintain(runtime)

@@ -116,6 +116,7 @@ def _read(message: Message, partition: str) -> dict[str, Any]:
         "partition_id": partition,
         "sequence_number": message.sequence_number,
         "enqueued_at": message.enqueued_at,
+        "redactions": 0,
     }
 
 

@@ -14,9 +14,9 @@ from azure.storage.blob import ContainerClient
 from ingest.settings import IngestSettings
 from ingest.wiring import Runtime
 from payments_storage.connect import open_container
+from payments_storage.outcome import Outcome
 from payments_storage.raw_event import from_parquet
 from payments_storage.settings import PostgresAuth
-from payments_storage.unit_of_work import Outcome
 
 from .books import Books, Key, State
 from .events import Message
@@ -31,6 +31,7 @@ TABLES: Final = (
     "aggregate_histograms",
     "failed_items",
     "raw_event_files",
+    "ingested_sequences",
 )
 
 
@@ -61,16 +62,18 @@ def decode(messages: list[Message], partition: str = "0", hub: str = "payments")
 class System:
     """A worker process's runtime. Several of them on one database and container are several owners."""
 
-    def __init__(self, database: "Database", container: "ArchiveContainer") -> None:
+    def __init__(self, database: "Database", container: "ArchiveContainer", **settings: Any) -> None:
         self.database = database
-        settings = IngestSettings.load(
+        self.settings = IngestSettings.load(
             postgres_dsn=database.dsn,
             postgres_auth=PostgresAuth.PASSWORD,
             archive_connection_string=container.connection_string,
             archive_container=container.name,
+            dead_letter_container=container.dead_letters,
+            **settings,
         )
-        self.runtime = Runtime(settings)
-        self.container: ContainerClient = open_container(settings)
+        self.runtime = Runtime(self.settings)
+        self.container: ContainerClient = open_container(self.settings)
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,6 @@
 """A delivery that fails leaves nothing behind that counts, and the same delivery again gives exact totals."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from unittest.mock import ANY
 
@@ -40,7 +41,7 @@ def test_an_upload_that_is_refused_leaves_nothing_in_any_table(
     database: "Database", archive_container: "ArchiveContainer"
 ) -> None:
     """There is no such container, until somebody makes it."""
-    later = type(archive_container)(archive_container.connection_string, f"{archive_container.name}-later")
+    later = replace(archive_container, name=f"{archive_container.name}-later")
     with System(database, later) as system:
         before = [system.rows(f"SELECT t::text FROM {table} AS t") for table in TABLES]  # noqa: S608 - ours
         with pytest.raises(PermanentStorageError, match=r"Blob Storage: write raw_events/.*: HTTP 404"):
@@ -77,11 +78,21 @@ def test_an_orphan_that_no_retry_replaces_does_not_count(system: System) -> None
 
 
 def test_a_file_that_counts_is_never_overwritten_even_if_its_events_are_forgotten(system: System) -> None:
-    """Past the dedup window the index forgets; a delivery as old as that must not take an archived file away."""
+    """The index has lost them; what the archive has under these names tells that they count already."""
     books = run(system, log())
     system.owner_does("DELETE FROM ingested_events")
     before = system.dump()
-    with pytest.raises(PermanentStorageError, match=r"the archive already has raw_events/.*\.parquet"):
-        system.deliver(log()[:2])
+    assert system.deliver(log()[:2]).duplicates == 2
     assert system.dump() == before
     assert system.state().archive == books.state().archive
+
+
+def test_two_hubs_that_share_a_container_by_mistake_are_told_apart_before_a_file_is_overwritten(
+    system: System,
+) -> None:
+    """Other events at the same place of a partition, enqueued at the same microsecond."""
+    run(system, messages(bodies(range(3))))
+    before = system.dump()
+    with pytest.raises(PermanentStorageError, match=r"raw_events/.*\.parquet with other events; do two Event Hubs"):
+        system.deliver(messages(bodies(range(10, 13))), hub="another")
+    assert system.dump() == before

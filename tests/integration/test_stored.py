@@ -45,6 +45,7 @@ def test_an_event_is_archived_with_every_field_and_its_exact_body(system: System
             "partition_id": "31",
             "sequence_number": 4711,
             "enqueued_at": message.enqueued_at,
+            "redactions": 0,
         }
     ]
     assert system.rows("SELECT path, rows, bytes, event_hub, partition_id, state FROM raw_event_files") == [

@@ -88,6 +88,7 @@ def parse_carefully(
             "partition_id": delivery.partition_id,
             "sequence_number": delivery.sequence_numbers[index],
             "enqueued_at": delivery.enqueued_at[index],
+            "redactions": delivery.redactions.get(index, 0),
             "index": index,
             "payload_hash": int.from_bytes(sha256(text).digest()[:8], "little", signed=True),
         }

@@ -1,4 +1,4 @@
-"""The handler: translate, parse, commit. It catches nothing; a raise makes the host deliver the batch again."""
+"""The handler: translate, take, log. It catches nothing; a raise makes the host deliver the batch again."""
 
 import logging
 import time
@@ -6,8 +6,8 @@ import time
 import azure.functions as func
 
 from ingest.translate import to_delivery
-from payments_core.batch import Parser
-from payments_storage.unit_of_work import NOTHING, Outcome, UnitOfWork
+from payments_storage.intake import Intake
+from payments_storage.outcome import Outcome
 
 _log = logging.getLogger("payments.ingest")
 
@@ -15,30 +15,31 @@ _log = logging.getLogger("payments.ingest")
 class Handler:
     """What one invocation does. Shared by the threads of a worker process."""
 
-    def __init__(self, parser: Parser, unit_of_work: UnitOfWork) -> None:
-        self._parser = parser
-        self._unit_of_work = unit_of_work
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
 
     def __call__(self, events: list[func.EventHubEvent]) -> Outcome:
         if not events:  # no position, nothing to do; raising here would hold the partition for ever
-            return NOTHING
+            return Outcome()
         started = time.perf_counter()
         delivery = to_delivery(events)
-        batch = self._parser.parse_and_normalize(delivery)
-        outcome = self._unit_of_work.commit(delivery, batch)
+        outcome = self._intake.take(delivery)
         _log.info(
-            "partition=%s sequence=%d..%d delivered=%d archived=%d duplicates=%d failed=%d failed_before=%d "
-            "metrics=%d unusable_metrics=%d files=%d ms=%.1f",
+            "partition=%s sequence=%d..%d delivered=%d archived=%d deferred=%d duplicates=%d failed=%d "
+            "failed_before=%d dead_lettered=%d metrics=%d unusable_metrics=%d redacted=%d files=%d ms=%.1f",
             delivery.partition_id,
             delivery.sequence_numbers[0],
             delivery.sequence_numbers[-1],
             outcome.delivered,
             outcome.archived,
+            outcome.deferred,
             outcome.duplicates,
             outcome.failed,
             outcome.failed_before,
+            outcome.dead_lettered,
             outcome.metrics,
             outcome.unusable_metrics,
+            outcome.redacted,
             len(outcome.files),
             (time.perf_counter() - started) * 1000,
         )

@@ -42,8 +42,11 @@ def binding(function: Function) -> dict[str, Any]:
     return parsed
 
 
-def test_there_are_two_functions_and_no_more(functions: dict[str, Function]) -> None:
-    assert set(functions) == {"ingest", "maintain_partitions"}
+TIMERS = {"maintain_partitions": "0 10 0 * * *", "redrive": "30 * * * * *"}
+
+
+def test_there_are_the_trigger_of_the_hub_and_the_timers_and_no_more(functions: dict[str, Function]) -> None:
+    assert set(functions) == {"ingest", *TIMERS}
 
 
 def test_events_come_as_batches_of_bytes_by_an_own_consumer_group(functions: dict[str, Function]) -> None:
@@ -69,12 +72,16 @@ def test_a_batch_that_fails_is_retried_without_end_ever_more_slowly(functions: d
     }
 
 
-def test_partitions_are_cared_for_daily_soon_after_midnight(functions: dict[str, Function]) -> None:
-    assert binding(functions["maintain_partitions"]) == {
+@pytest.mark.parametrize(("name", "schedule"), TIMERS.items())
+def test_a_timer_has_its_schedule_and_does_not_run_at_every_start(
+    functions: dict[str, Function], name: str, schedule: str
+) -> None:
+    """The daily ones soon after midnight UTC, the redrive every minute, apart from the full hour's crowd."""
+    assert binding(functions[name]) == {
         "type": "timerTrigger",
         "direction": "IN",
         "name": "timer",
-        "schedule": "0 10 0 * * *",
+        "schedule": schedule,
         "runOnStartup": False,
     }
 
@@ -83,7 +90,7 @@ def test_partitions_are_cared_for_daily_soon_after_midnight(functions: dict[str,
     ("name", "argument", "understands"),
     [
         ("ingest", "events", EventHubTriggerConverter.check_input_type_annotation),
-        ("maintain_partitions", "timer", TimerRequestConverter.check_input_type_annotation),
+        *((name, "timer", TimerRequestConverter.check_input_type_annotation) for name in TIMERS),
     ],
 )
 def test_the_worker_understands_the_annotation_of_what_it_passes(

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 import pyarrow as pa
@@ -50,6 +50,23 @@ class ParsedBatch:
     events: pa.Table
     rejections: list[Rejection]
     unusable_metrics: int
+
+    @property
+    def indexes(self) -> list[int]:
+        """The places in the delivery that this batch speaks of, sorted."""
+        return sorted([*self.events["index"].to_pylist(), *(rejection.index for rejection in self.rejections)])
+
+    def halves(self) -> tuple[Self, Self]:
+        """Two batches of about the same size, the first of which comes first in the delivery."""
+        indexes = self.indexes
+        middle = indexes[len(indexes) // 2]
+        first = pc.less(self.events["index"], pa.scalar(middle, pa.int64()))
+        early = [rejection for rejection in self.rejections if rejection.index < middle]
+        late = [rejection for rejection in self.rejections if rejection.index >= middle]
+        return (
+            type(self)(self.events.filter(first), early, self.unusable_metrics),
+            type(self)(self.events.filter(pc.invert(first)), late, 0),
+        )
 
 
 class Parser:
@@ -137,14 +154,14 @@ class Parser:
     def _delivered(self, delivery: Delivery, indexes: list[int]) -> dict[str, pa.Array]:
         """The columns that come with the delivery and not with the event."""
         bodies = [delivery.bodies[index] for index in indexes]
-        digests = b"".join([hashlib.sha256(body).digest()[:8] for body in bodies])
         return {
             "event_payload": pa.array(bodies, pa.string()),
             "partition_id": pa.repeat(pa.scalar(delivery.partition_id, pa.string()), len(indexes)),
             "sequence_number": pa.array([delivery.sequence_numbers[index] for index in indexes], pa.int64()),
             "enqueued_at": pa.array([delivery.enqueued_at[index] for index in indexes], TIMESTAMP),
+            "redactions": pa.array([delivery.redactions.get(index, 0) for index in indexes], pa.int32()),
             "index": pa.array(indexes, pa.int64()),
-            "payload_hash": pa.Array.from_buffers(pa.int64(), len(indexes), [None, pa.py_buffer(digests)]),
+            "payload_hash": payload_hashes(bodies),
         }
 
     def _from_transactions(self, delivery: Delivery, transactions: list[tuple[int, Transaction]]) -> pa.Table:
@@ -156,6 +173,12 @@ class Parser:
             values = [transaction.metrics.get(rule.name) for _, transaction in transactions]
             columns[METRIC_PREFIX + rule.name] = pa.array(values, AMOUNT)
         return pa.table([columns[name] for name in self.schema.names], self.schema)
+
+
+def payload_hashes(bodies: Sequence[bytes]) -> pa.Array:
+    """The first 8 bytes of each body's SHA-256, as int64: what tells a repeated event from a conflicting one."""
+    digests = b"".join([hashlib.sha256(body).digest()[:8] for body in bodies])
+    return pa.Array.from_buffers(pa.int64(), len(bodies), [None, pa.py_buffer(digests)])
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -10,6 +10,10 @@ class Stage(StrEnum):
     DECODE = "decode"
     VALIDATE = "validate"
     CLAIM = "claim"
+    METRICS = "metrics"
+    SERIALIZE = "serialize"
+    ARCHIVE = "archive"
+    AGGREGATE = "aggregate"
 
 
 class ErrorCode(StrEnum):
@@ -44,3 +48,7 @@ class ErrorCode(StrEnum):
     UUID_INVALID = "uuid_invalid", "an identifier that must be a UUID is none"
     EVENT_ID_WITHOUT_SOURCE = "event_id_without_source", "an event id that is no UUID needs an envelope's source"
     CONFLICTING_DUPLICATE = "conflicting_duplicate", "the event id was seen before with another body"
+    REFUSED_BY_DATABASE = "refused_by_database", "PostgreSQL does not take the event's rows"
+    NOT_PROCESSABLE = "not_processable", "our own code failed on the event: a defect to report"
+    ARCHIVE_UNAVAILABLE = "archive_unavailable", "the event counts, but its archive file is still to be written"
+    REDRIVE_EXHAUSTED = "redrive_exhausted", "its dead-lettered batch failed at every attempt"

@@ -1,5 +1,6 @@
 """The shapes of the core: where a batch came from, a normalized transaction, and a rejection."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -29,16 +30,19 @@ EVENT_SCHEMA: Final = pa.schema(
         pa.field("partition_id", pa.string(), nullable=False),
         pa.field("sequence_number", pa.int64(), nullable=False),
         pa.field("enqueued_at", TIMESTAMP, nullable=False),
+        pa.field("redactions", pa.int32(), nullable=False),
     ]
 )
-"""One row an event, as the archive keeps it. UUIDs are canonical text, so that any Parquet reader shows them."""
+"""One row an event, as the archive keeps it. UUIDs are canonical text, so that any Parquet reader shows them.
+`redactions` is how many finds of card data were masked in `event_payload` (`guard`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One batch of one partition, as it was delivered.
 
-    `bodies`, `sequence_numbers` and `enqueued_at` (aware, UTC) run in step, in partition order.
+    `bodies`, `sequence_numbers` and `enqueued_at` (aware, UTC) run in step, in partition order. `redactions` says
+    how many finds of card data were masked in a body, by its index (`guard.redact`).
     """
 
     event_hub: str
@@ -46,6 +50,7 @@ class Delivery:
     bodies: list[bytes]
     sequence_numbers: list[int]
     enqueued_at: list[datetime]
+    redactions: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,28 @@
-"""The two families of storage failure. Nothing of psycopg or the Azure SDK leaks past this package.
+"""The families of storage failure. Nothing of psycopg or the Azure SDK leaks past this package.
 
-A transient failure may pass if the same work is done again; a permanent one will not.
+A transient failure may pass if the same work is done again; a permanent one will not; a refusal is the fault of an
+event, and the others of its batch can be stored without it.
 """
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import PurePath
 from typing import Final
 
 import psycopg
 import psycopg_pool
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
 
+from payments_core.errors import ErrorCode, Stage
+
 _PASSING_HTTP: Final = frozenset({408, 409, 412, 425, 429, 500, 502, 503, 504})
 # PostgreSQL error classes: connection, serialization and deadlock, resources, operator (shutdown, time-out), system.
 _PASSING_CLASSES: Final = frozenset({"08", "40", "53", "57", "58"})
 # Of other classes: idle in a transaction for too long, read-only during a failover, a lock waited for too long.
 _PASSING_STATES: Final = frozenset({"25P03", "25006", "55P03"})
+# Data that does not fit, a constraint, and limits such as the size of an index entry.
+_REFUSING_CLASSES: Final = frozenset({"22", "23", "54"})
 _DATA_EXCEPTION: Final = "22"
 
 
@@ -27,27 +34,55 @@ class TransientStorageError(StorageError):
     """Doing the same again may succeed."""
 
 
+class DatabaseUnavailableError(TransientStorageError):
+    """PostgreSQL cannot do its work at the moment."""
+
+
+class ArchiveUnavailableError(TransientStorageError):
+    """Blob Storage cannot do its work at the moment."""
+
+
 class PermanentStorageError(StorageError):
     """Doing the same again will fail again."""
 
 
+class EventRefusedError(PermanentStorageError):
+    """An event of the batch cannot be stored, at this stage and for this reason."""
+
+    def __init__(self, message: str, stage: Stage, code: ErrorCode) -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.code = code
+
+
 @contextmanager
-def database_errors() -> Iterator[None]:
-    """Turns psycopg's errors into ours, by SQLSTATE.
+def database_errors(stage: Stage = Stage.CLAIM) -> Iterator[None]:
+    """Turns psycopg's errors into ours, by SQLSTATE. `stage` is what the statements inside are doing.
 
     The cause is not chained: its text has PostgreSQL's DETAIL, which quotes the row, and tracebacks end up in logs.
     """
     try:
         yield
     except psycopg_pool.PoolTimeout as error:
-        raise TransientStorageError("PostgreSQL: no connection within the pool's timeout") from error
+        raise DatabaseUnavailableError("PostgreSQL: no connection within the pool's timeout") from error
     except psycopg.Error as error:
-        state = error.sqlstate
-        if state is None:
-            passing = isinstance(error, psycopg.OperationalError)
-        else:
-            passing = state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
-        raise (TransientStorageError if passing else PermanentStorageError)(_explain(error)) from None
+        raise _of_database(error, stage) from None
+
+
+def _of_database(error: psycopg.Error, stage: Stage) -> StorageError:
+    state = error.sqlstate
+    message = _explain(error)
+    if state is None:
+        if isinstance(error, psycopg.OperationalError):
+            return DatabaseUnavailableError(message)
+        if isinstance(error, psycopg.DataError):  # psycopg cannot send it, e.g. a NUL in a text
+            return EventRefusedError(message, stage, ErrorCode.REFUSED_BY_DATABASE)
+        return PermanentStorageError(message)
+    if state[:2] in _PASSING_CLASSES or state in _PASSING_STATES:
+        return DatabaseUnavailableError(message)
+    if state[:2] in _REFUSING_CLASSES:
+        return EventRefusedError(message, stage, ErrorCode.REFUSED_BY_DATABASE)
+    return PermanentStorageError(message)
 
 
 def _explain(error: psycopg.Error) -> str:
@@ -70,9 +105,26 @@ def blob_errors(what: str) -> Iterator[None]:
     try:
         yield
     except (ServiceRequestError, ServiceResponseError) as error:
-        raise TransientStorageError(f"Blob Storage: {what}: {type(error).__name__}") from error
+        raise ArchiveUnavailableError(f"Blob Storage: {what}: {type(error).__name__}") from error
     except HttpResponseError as error:
-        family = TransientStorageError if error.status_code in _PASSING_HTTP else PermanentStorageError
+        family = ArchiveUnavailableError if error.status_code in _PASSING_HTTP else PermanentStorageError
         raise family(f"Blob Storage: {what}: HTTP {error.status_code} {error.reason}") from error
     except AzureError as error:
         raise PermanentStorageError(f"Blob Storage: {what}: {type(error).__name__}") from error
+
+
+@contextmanager
+def our_defects(stage: Stage) -> Iterator[None]:
+    """Around code of ours that does no I/O: whatever it raises is a defect that one of the events brings out.
+
+    That event is quarantined and waits for the mended code; the others of its batch do not. The cause is not chained,
+    since its text may quote the event; the place where it was raised is named instead.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, one event must not hold the others back
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"{type(error).__name__} in {place.name} ({PurePath(place.filename).name}:{place.lineno})"
+        raise EventRefusedError(message, stage, ErrorCode.NOT_PROCESSABLE) from None

@@ -3,8 +3,7 @@
 from datetime import date, timedelta
 from typing import Final
 
-from payments_storage.connect import Pool
-from payments_storage.errors import database_errors
+from payments_storage.connect import Pool, transaction
 from payments_storage.sql import load_queries
 
 _SQL: Final = load_queries("maintenance")
@@ -18,7 +17,7 @@ def maintain_partitions(
     expiry = {"dedup_days": dedup_window_days, "metrics_days": metrics_retention_days, "today": today}
     lines = []
     for name, parameters in (("ensure_partitions", ahead), ("drop_expired_partitions", expiry)):
-        with database_errors(), pool.connection() as connection, connection.transaction():
+        with transaction(pool, seconds=None) as connection:
             connection.execute(_SQL["without_time_limit"])
             rows = connection.execute(_SQL[name], parameters).fetchall()
         lines += [" ".join(str(value) for value in row) for row in rows]

@@ -37,6 +37,7 @@ class RawEvent:
     partition_id: str
     sequence_number: int
     enqueued_at: datetime
+    redactions: int = 0
 
     @classmethod
     def from_table(cls, table: pa.Table) -> list[Self]:

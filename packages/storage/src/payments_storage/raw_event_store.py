@@ -18,8 +18,9 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient, ContentSettings
 
+from payments_core.errors import Stage
 from payments_storage.archive_path import PlannedFile, plan_files
-from payments_storage.errors import PermanentStorageError, blob_errors
+from payments_storage.errors import PermanentStorageError, blob_errors, our_defects
 from payments_storage.raw_event import RAW_EVENT_SCHEMA, RawEvent, to_parquet, to_table
 
 _PARQUET: Final = ContentSettings(content_type="application/vnd.apache.parquet")
@@ -111,7 +112,8 @@ class BlobRawEventStore:
         return plan_files(pa.concat_tables(self._buffer)) if self._events else []
 
     def _write(self, planned: PlannedFile, replaced_etag: str | None) -> ArchiveFile:
-        data = to_parquet(planned.events)
+        with our_defects(Stage.SERIALIZE):
+            data = to_parquet(planned.events)
         with blob_errors(f"write {planned.path}"):
             self._upload(planned.path, data, replaced_etag)
         times = pc.min_max(planned.events["occurred_at"]).as_py()

@@ -52,6 +52,13 @@ class StorageSettings(BaseSettings):
         pattern="^[a-z0-9]+(-[a-z0-9]+)*$",
         description="container of the archive",
     )
+    dead_letter_container: str = Field(
+        "dead-letter",
+        min_length=3,
+        max_length=63,
+        pattern="^[a-z0-9]+(-[a-z0-9]+)*$",
+        description="container of the same account for batches that wait for PostgreSQL",
+    )
     azure_client_id: str | None = Field(None, description="client id of the user-assigned managed identity")
 
     @field_validator("postgres_dsn")

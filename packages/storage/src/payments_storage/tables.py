@@ -1,6 +1,7 @@
 """The writes of one batch into PostgreSQL, each in the caller's transaction. The SQL stands in queries/ingest.sql."""
 
 import json
+from datetime import date
 from typing import Any, Final
 
 import pgpq
@@ -11,6 +12,7 @@ from psycopg import Cursor
 from psycopg.types.json import Jsonb as JsonbParameter
 
 from payments_core.aggregates import HistogramRow, PaymentRow
+from payments_core.errors import ErrorCode, Stage
 from payments_core.event import Delivery, Rejection
 from payments_core.repeats import Identity, identities
 from payments_storage.raw_event_store import ArchiveFile
@@ -83,23 +85,71 @@ def _metric_data(units: pa.ChunkedArray) -> pa.Array:
 
 def insert_failed_items(cursor: Cursor[Any], delivery: Delivery, rejections: list[Rejection]) -> int:
     """Quarantines rejected events with their exact bytes. Returns how many were not there yet."""
+    cursor.execute(_SQL["insert_failed_items"], _failed_items(delivery, rejections))
+    return cursor.rowcount
+
+
+def defer_archive(cursor: Cursor[Any], delivery: Delivery, events: pa.Table, reason: str) -> None:
+    """Notes for the redrive that these events are counted, and in no archive file yet."""
+    deferred = [
+        Rejection(
+            index=row["index"],
+            stage=Stage.ARCHIVE,
+            code=ErrorCode.ARCHIVE_UNAVAILABLE,
+            message=reason,
+            event_id=row["event_id"],
+            transaction_id=row["transaction_id"],
+        )
+        for row in events.select(["index", "event_id", "transaction_id"]).to_pylist()
+    ]
+    cursor.execute(_SQL["defer_archive"], _failed_items(delivery, deferred))
+
+
+def _failed_items(delivery: Delivery, rejections: list[Rejection]) -> dict[str, Any]:
+    return {
+        "event_hub": delivery.event_hub,
+        "partition_id": delivery.partition_id,
+        "stages": [rejection.stage.value for rejection in rejections],
+        "error_codes": [rejection.code.value for rejection in rejections],
+        "messages": [rejection.message for rejection in rejections],
+        "details": [JsonbParameter(_detail(delivery, rejection)) for rejection in rejections],
+        "payloads": [delivery.bodies[rejection.index] for rejection in rejections],
+        "sequence_numbers": [delivery.sequence_numbers[rejection.index] for rejection in rejections],
+        "enqueued_at": [delivery.enqueued_at[rejection.index] for rejection in rejections],
+        "event_ids": [rejection.event_id for rejection in rejections],
+        "transaction_ids": [rejection.transaction_id for rejection in rejections],
+    }
+
+
+def _detail(delivery: Delivery, rejection: Rejection) -> dict[str, Any]:
+    detail: dict[str, Any] = {"field": rejection.field} if rejection.field else {}
+    redactions = delivery.redactions.get(rejection.index)
+    return detail | ({"redactions": redactions} if redactions else {})
+
+
+def insert_sequences(cursor: Cursor[Any], delivery: Delivery, indexes: list[int]) -> None:
+    """Records that the events at these places of the delivery have been dealt with."""
+    days: list[date] = []
+    first: list[int] = []
+    last: list[int] = []
+    for index in indexes:
+        number, day = delivery.sequence_numbers[index], delivery.enqueued_at[index].date()
+        if last and last[-1] + 1 == number and days[-1] == day:
+            last[-1] = number
+        else:
+            days.append(day)
+            first.append(number)
+            last.append(number)
     cursor.execute(
-        _SQL["insert_failed_items"],
+        _SQL["insert_sequences"],
         {
             "event_hub": delivery.event_hub,
             "partition_id": delivery.partition_id,
-            "stages": [rejection.stage.value for rejection in rejections],
-            "error_codes": [rejection.code.value for rejection in rejections],
-            "messages": [rejection.message for rejection in rejections],
-            "details": [JsonbParameter({"field": r.field} if r.field else {}) for r in rejections],
-            "payloads": [delivery.bodies[rejection.index] for rejection in rejections],
-            "sequence_numbers": [delivery.sequence_numbers[rejection.index] for rejection in rejections],
-            "enqueued_at": [delivery.enqueued_at[rejection.index] for rejection in rejections],
-            "event_ids": [rejection.event_id for rejection in rejections],
-            "transaction_ids": [rejection.transaction_id for rejection in rejections],
+            "enqueued_on": days,
+            "first_numbers": first,
+            "last_numbers": last,
         },
     )
-    return cursor.rowcount
 
 
 def insert_files(cursor: Cursor[Any], event_hub: str, files: list[ArchiveFile]) -> None:

@@ -5,10 +5,9 @@
 After COMMIT a redelivery changes nothing; before it, nothing happened (docs/adr/0001-one-commit-point.md).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -18,31 +17,28 @@ from psycopg import Cursor
 
 from payments_core.aggregates import aggregate_histograms, aggregate_payments
 from payments_core.batch import ParsedBatch
+from payments_core.errors import Stage
 from payments_core.event import Delivery, Rejection
 from payments_core.metrics import extract_metrics
-from payments_core.repeats import first_of_each, judge_repeats
+from payments_core.repeats import Identity, first_of_each, identities, judge_repeats
 from payments_core.rules import MetricRule
 from payments_storage import tables
-from payments_storage.connect import Pool
-from payments_storage.errors import PermanentStorageError, database_errors
+from payments_storage.connect import Pool, transaction
+from payments_storage.errors import PermanentStorageError, database_errors, our_defects
+from payments_storage.outcome import Outcome
 from payments_storage.raw_event_store import ArchiveFile, BlobRawEventStore, FileExistsInArchiveError
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a delivery: `delivered` = `archived` + `duplicates` + `failed` + `failed_before`, always."""
-
-    delivered: int
-    archived: int
-    duplicates: int
-    failed: int
-    failed_before: int
-    metrics: int
-    unusable_metrics: int
-    files: list[ArchiveFile]
+ATTEMPT_SECONDS: Final = 60
+"""How long one attempt may wait for PostgreSQL in all, its upload included."""
 
 
-NOTHING: Final = Outcome(0, 0, 0, 0, 0, 0, 0, [])
+class FileCommittedError(PermanentStorageError):
+    """Files of these names count already, with events that the index of ids does not know."""
+
+    def __init__(self, paths: list[str]) -> None:
+        message = f"the archive already has {paths[0]} with other events; do two Event Hubs share one container?"
+        super().__init__(message)
+        self.paths = paths
 
 
 class UnitOfWork:
@@ -62,49 +58,82 @@ class UnitOfWork:
         self._rules = rules
         self._windows = windows
 
-    def commit(self, delivery: Delivery, batch: ParsedBatch) -> Outcome:
-        """Stores what `Parser.parse_and_normalize` made of the delivery. Raises StorageError with nothing stored."""
-        firsts = first_of_each(batch.events)
+    def commit(
+        self,
+        delivery: Delivery,
+        batch: ParsedBatch,
+        *,
+        remembered: Mapping[Identity, int] | None = None,
+        defer_archive: str | None = None,
+    ) -> Outcome:
+        """Stores what `Parser.parse_and_normalize` made of the delivery. Raises StorageError with nothing stored.
+
+        `remembered` are events (with their payload hashes) that were stored before, whatever the index of ids says.
+        With `defer_archive`, a reason, the events count but their files are left to the redrive.
+        """
+        remembered = remembered or {}
+        firsts = _not_in(first_of_each(batch.events), remembered)
         files: list[ArchiveFile] = []
         duplicates = metrics = 0
         rejections = batch.rejections
-        with database_errors(), self._pool.connection() as connection, connection.transaction():
+        with transaction(self._pool, ATTEMPT_SECONDS) as connection:
             cursor = connection.cursor()
             new = tables.claim_events(cursor, firsts) if firsts.num_rows else firsts
             if new.num_rows < batch.events.num_rows:
-                duplicates, conflicts = _judge(cursor, batch.events, new)
+                duplicates, conflicts = _judge(cursor, batch.events, new, remembered)
                 rejections = rejections + conflicts
             failed = tables.insert_failed_items(cursor, delivery, rejections) if rejections else 0
             if new.num_rows:
-                metrics, files = self._store(cursor, delivery, new)
+                metrics, files = self._store(cursor, delivery, batch, new, defer_archive)
+            else:
+                tables.insert_sequences(cursor, delivery, batch.indexes)
         return Outcome(
-            delivered=len(delivery.bodies),
-            archived=new.num_rows,
+            delivered=batch.events.num_rows + len(batch.rejections),
+            archived=0 if defer_archive else new.num_rows,
+            deferred=new.num_rows if defer_archive else 0,
             duplicates=duplicates,
             failed=failed,
             failed_before=len(rejections) - failed,
             metrics=metrics,
             unusable_metrics=batch.unusable_metrics,
+            rejections=rejections,
             files=files,
         )
 
-    def _store(self, cursor: Cursor[Any], delivery: Delivery, events: pa.Table) -> tuple[int, list[ArchiveFile]]:
-        store = BlobRawEventStore(self._container, max_events=len(events) + 1)
-        store.append(events)
-        with self._uploading(store) as upload:
-            metrics = extract_metrics(events, self._rules)
-            tables.store_dynamic_metrics(cursor, metrics)
-            payments = aggregate_payments(events)
-            histograms = aggregate_histograms(metrics, self._windows)
-            try:
-                files = upload.result()
-            except FileExistsInArchiveError:
-                files = _replace_orphans(cursor, store)
-        tables.insert_files(cursor, delivery.event_hub, files)
+    def _store(
+        self, cursor: Cursor[Any], delivery: Delivery, batch: ParsedBatch, events: pa.Table, defer_archive: str | None
+    ) -> tuple[int, list[ArchiveFile]]:
+        files: list[ArchiveFile] = []
+        if defer_archive:
+            with database_errors(Stage.ARCHIVE):
+                tables.defer_archive(cursor, delivery, events, defer_archive)
+            metrics, aggregates = self._measure(cursor, events)
+        else:
+            store = BlobRawEventStore(self._container, max_events=len(events) + 1)
+            store.append(events)
+            with self._uploading(store) as upload:
+                metrics, aggregates = self._measure(cursor, events)
+                try:
+                    files = upload.result()
+                except FileExistsInArchiveError:
+                    files = replace_orphans(cursor, store)
+            tables.insert_files(cursor, delivery.event_hub, files)
+        tables.insert_sequences(cursor, delivery, batch.indexes)
         # Last, so that the rows which all writers want stay locked for as short as possible.
-        tables.update_payment_metrics_5m(cursor, payments)
-        tables.update_aggregate_histograms(cursor, histograms)
-        return metrics.num_rows, files
+        payments, histograms = aggregates
+        with database_errors(Stage.AGGREGATE):
+            tables.update_payment_metrics_5m(cursor, payments)
+            tables.update_aggregate_histograms(cursor, histograms)
+        return metrics, files
+
+    def _measure(self, cursor: Cursor[Any], events: pa.Table) -> tuple[int, tuple[list[Any], list[Any]]]:
+        """Writes the metrics; returns how many, and what the events add to the two aggregate tables."""
+        with our_defects(Stage.METRICS):
+            metrics = extract_metrics(events, self._rules)
+        with database_errors(Stage.METRICS):
+            tables.store_dynamic_metrics(cursor, metrics)
+        with our_defects(Stage.AGGREGATE):
+            return metrics.num_rows, (aggregate_payments(events), aggregate_histograms(metrics, self._windows))
 
     @contextmanager
     def _uploading(self, store: BlobRawEventStore) -> Iterator[Future[list[ArchiveFile]]]:
@@ -116,7 +145,7 @@ class UnitOfWork:
             upload.exception()
 
 
-def _replace_orphans(cursor: Cursor[Any], store: BlobRawEventStore) -> list[ArchiveFile]:
+def replace_orphans(cursor: Cursor[Any], store: BlobRawEventStore) -> list[ArchiveFile]:
     """Writes over what attempts that did not commit have left.
 
     The order matters: first the blobs are looked at, then the transaction is asked. If it answers, its claims held
@@ -125,13 +154,20 @@ def _replace_orphans(cursor: Cursor[Any], store: BlobRawEventStore) -> list[Arch
     seen = store.look()
     taken = tables.committed_files(cursor, list(seen))
     if taken:
-        message = f"the archive already has {taken[0]} with other events; do two Event Hubs share one container?"
-        raise PermanentStorageError(message)
+        raise FileCommittedError(taken)
     return store.flush(replacing=seen)
 
 
-def _judge(cursor: Cursor[Any], events: pa.Table, new: pa.Table) -> tuple[int, list[Rejection]]:
+def _not_in(events: pa.Table, remembered: Mapping[Identity, int]) -> pa.Table:
+    if not remembered:
+        return events
+    return events.filter(pa.array([identity not in remembered for identity in identities(events)], pa.bool_()))
+
+
+def _judge(
+    cursor: Cursor[Any], events: pa.Table, new: pa.Table, remembered: Mapping[Identity, int]
+) -> tuple[int, list[Rejection]]:
     """The events that are not new, each against the body that counts: the one claimed just now, or the one before."""
     counting = set(new["index"].to_pylist())
-    repeats = events.filter(pa.array([index not in counting for index in events["index"].to_pylist()]))
-    return judge_repeats(repeats, tables.known_payloads(cursor, first_of_each(repeats)))
+    repeats = events.filter(pa.array([index not in counting for index in events["index"].to_pylist()], pa.bool_()))
+    return judge_repeats(repeats, {**remembered, **tables.known_payloads(cursor, first_of_each(repeats))})

@@ -21,6 +21,7 @@ from payments.local.postgres import PostgresServer
 
 DATABASE = "payments"
 CONTAINER = "raw-events"
+DEAD_LETTERS = "dead-letter"
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,14 @@ class Services:
     azurite: Azurite
 
     def start(self) -> None:
-        """Start what does not run; create what is missing: logins, database, container."""
+        """Start what does not run; create what is missing: logins, database, containers."""
         self.azurite.start()  # first: it is what an incomplete `make setup` leaves out
         self.postgres.start()
         create_logins(self.postgres)
         if not has_database(self.postgres, DATABASE):
             create_database(self.postgres, DATABASE)
-        self.azurite.create_container(CONTAINER)
+        for container in (CONTAINER, DEAD_LETTERS):
+            self.azurite.create_container(container)
 
     def stop(self) -> list[str]:
         """Stop what runs, and name it."""
@@ -52,6 +54,7 @@ class Services:
             "POSTGRES_MIGRATOR_DSN": self.postgres.dsn(MIGRATOR, DATABASE),
             "ARCHIVE_CONNECTION_STRING": self.azurite.connection_string,
             "ARCHIVE_CONTAINER": CONTAINER,
+            "DEAD_LETTER_CONTAINER": DEAD_LETTERS,
             **_past_the_proxy(),
         }
 
@@ -76,11 +79,12 @@ def up() -> Services:
 
 
 def start_clean() -> Services:
-    """Start this clone's services with an empty database and an empty container: what was in them is gone."""
+    """Start this clone's services with an empty database and empty containers: what was in them is gone."""
     with only_one():
         services = _up()
         drop_database(services.postgres, DATABASE)
-        services.azurite.delete_container(CONTAINER)
+        for container in (CONTAINER, DEAD_LETTERS):
+            services.azurite.delete_container(container)
         services.start()
         return services
 

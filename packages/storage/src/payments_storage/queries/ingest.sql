@@ -21,6 +21,14 @@ JOIN ingested_events AS known USING (event_id, occurred_on)
 -- Which of these paths belong to the archive already and must not be written again.
 SELECT path FROM raw_event_files WHERE path = ANY (%(paths)b)
 
+-- files_of_times --
+-- The files that count and may have events of this time. A file is of one UTC day: docs/adr/0003.
+SELECT path FROM raw_event_files
+WHERE state = 'active'
+    AND min_occurred_at BETWEEN date_trunc('day', %(min)b::timestamptz, 'UTC') AND %(max)b::timestamptz
+    AND max_occurred_at >= %(min)b::timestamptz
+ORDER BY path
+
 -- copy_metrics --
 -- One row for each transaction and metric, in binary.
 COPY dynamic_metrics (transaction_id, correlation_id, metric_type, metric_value, metric_data, created_at)
@@ -44,6 +52,41 @@ FROM unnest(
 )
 ORDER BY sequence_number
 ON CONFLICT (event_hub, partition_id, sequence_number, enqueued_at) DO NOTHING
+
+-- defer_archive --
+-- Events that count, but whose file must be written later. A position that failed before and was stored now is reused.
+INSERT INTO failed_items AS known (
+    stage, error_code, message, detail, payload, event_hub, partition_id, sequence_number, enqueued_at, event_id,
+    transaction_id, next_attempt_at
+)
+SELECT
+    stage, error_code, message, detail, payload, %(event_hub)b, %(partition_id)b, sequence_number, enqueued_at, event_id,
+    transaction_id, now() + interval '1 minute'
+FROM unnest(
+    %(stages)b::text[], %(error_codes)b::text[], %(messages)b::text[], %(details)b::jsonb[], %(payloads)b::bytea[],
+    %(sequence_numbers)b::bigint[], %(enqueued_at)b::timestamptz[], %(event_ids)b::text[]::uuid[],
+    %(transaction_ids)b::text[]
+) AS deferred (
+    stage, error_code, message, detail, payload, sequence_number, enqueued_at, event_id, transaction_id
+)
+ORDER BY sequence_number
+ON CONFLICT (event_hub, partition_id, sequence_number, enqueued_at) DO UPDATE SET
+    stage = excluded.stage, error_code = excluded.error_code, message = excluded.message, detail = excluded.detail,
+    payload = excluded.payload, event_id = excluded.event_id, transaction_id = excluded.transaction_id,
+    next_attempt_at = excluded.next_attempt_at, status = 'pending', resolved_at = NULL, resolved_by = NULL,
+    resolution = NULL, attempts = known.attempts + 1, updated_at = now()
+
+-- insert_sequences --
+-- Writes nothing when they are known: a redelivery leaves no trace.
+INSERT INTO ingested_sequences AS known (event_hub, partition_id, enqueued_on, sequence_numbers)
+SELECT %(event_hub)b, %(partition_id)b, enqueued_on, range_agg(int8range(first_number, last_number, '[]'))
+FROM unnest(%(enqueued_on)b::date[], %(first_numbers)b::bigint[], %(last_numbers)b::bigint[])
+    AS seen (enqueued_on, first_number, last_number)
+GROUP BY enqueued_on
+ORDER BY enqueued_on
+ON CONFLICT (event_hub, partition_id, enqueued_on) DO UPDATE
+    SET sequence_numbers = known.sequence_numbers + excluded.sequence_numbers
+    WHERE NOT known.sequence_numbers @> excluded.sequence_numbers
 
 -- insert_files --
 -- The manifest: a file counts only if its row committed.

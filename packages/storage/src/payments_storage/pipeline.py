@@ -1,0 +1,54 @@
+"""All parts of the pipeline put together from its settings: for the function app and for commands alike."""
+
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from types import TracebackType
+from typing import Self
+
+from payments_core.batch import Parser
+from payments_core.rules import load_rules
+from payments_storage.archive_memory import ArchiveMemory
+from payments_storage.connect import open_container, open_pool
+from payments_storage.dead_letters import DeadLetters
+from payments_storage.deferred_archive import DeferredArchive
+from payments_storage.intake import Intake
+from payments_storage.pipeline_settings import PipelineSettings
+from payments_storage.redrive import Redrive
+from payments_storage.unit_of_work import UnitOfWork
+
+
+class Pipeline:
+    """Opens on construction, closes as a context manager or by `close`."""
+
+    def __init__(self, settings: PipelineSettings) -> None:
+        rules_file = settings.metrics_file or files("payments_core") / "metrics.toml"
+        self.rules = load_rules(rules_file.read_text(encoding="utf-8"))
+        self.windows = settings.aggregate_windows
+        self.pool = open_pool(settings)
+        self.container = open_container(settings)
+        self.dead_letters = DeadLetters(open_container(settings, settings.dead_letter_container))
+        self.parser = Parser(self.rules)
+        self._uploads = ThreadPoolExecutor(settings.postgres_pool_size, "upload")
+        self.unit_of_work = UnitOfWork(self.pool, self.container, self._uploads, self.rules, self.windows)
+        self.intake = Intake(
+            self.parser,
+            self.unit_of_work,
+            ArchiveMemory(self.pool, self.container),
+            self.dead_letters,
+            budget_seconds=settings.retry_budget_seconds,
+            dedup_window_days=settings.dedup_window_days,
+        )
+        self.deferred_archive = DeferredArchive(self.pool, self.container, self.parser)
+        self.redrive = Redrive(self.pool, self.intake, self.dead_letters, self.deferred_archive)
+
+    def close(self) -> None:
+        self._uploads.shutdown()
+        self.pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
