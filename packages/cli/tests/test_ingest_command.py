@@ -80,7 +80,7 @@ def test_settings_that_cannot_be_used_are_told_before_a_worker_starts(
     assert "ARCHIVE_ACCOUNT_URL" in payments(stub, "events", status=2)
 
 
-def test_the_time_of_a_known_hub_is_that_of_its_failed_items(
+def test_the_time_of_a_known_hub_is_that_of_its_failed_items_or_of_its_files(
     database: "Database", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSTGRES_DSN", database.dsn)
@@ -93,7 +93,14 @@ def test_the_time_of_a_known_hub_is_that_of_its_failed_items(
             "enqueued_at) VALUES ('decode', 'not_json', 'no JSON', 'x', 'file:1/8', '0', 0, %s)",
             [arrived],
         )
-    assert enqueue_time_of("file:1/8") == arrived
+        connection.execute(
+            "INSERT INTO raw_event_files (path, rows, bytes, min_occurred_at, max_occurred_at, event_hub, "
+            "partition_id, first_sequence_number, last_sequence_number) VALUES (%s, 1, 1, now(), now(), 'file:3/8', "
+            "'0', 0, 0)",
+            ["raw_events/yyyy=2026/mm=11/dd=20/events_20261123T203155123000Z_p0-0.parquet"],
+        )
+    monkeypatch.setenv("PGTZ", "America/New_York")
+    assert enqueue_time_of("file:1/8") == enqueue_time_of("file:3/8") == arrived
     assert enqueue_time_of("file:2/8") is None
     assert failures_of(["file:1/8", "file:2/8"]) == {"not_json": 1}
     assert failures_of(["file:2/8"]) == {}

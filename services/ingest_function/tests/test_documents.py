@@ -55,7 +55,7 @@ class TestSettings:
         limits = {
             "postgres_pool_size": "1 to 50",
             "partitions_ahead_days": "1 to 60",
-            "retry_budget_seconds": "1 to 120",
+            "retry_budget_seconds": "1 to 100",
         }
         for name, words in limits.items():
             low, high = (int(word) for word in words.split(" to "))

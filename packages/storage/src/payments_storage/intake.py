@@ -74,18 +74,24 @@ class Intake:
         """Deals with the delivery to the end, or raises StorageError when not even a dead letter can be written."""
         delivery = mask(delivery)
         batch = self.parse(delivery)
-        if time.monotonic() < self._archive_away_until:
-            return self.commit(delivery, batch, defer_archive="Blob Storage was away a moment ago")
         try:
-            return self.commit(delivery, batch)
+            return self._commit_or_defer(delivery, batch)
         except DatabaseUnavailableError as error:
             name = self._dead_letters.put(delivery, str(error))
             _log.error("dead-lettered %s (%s): %s", _where(delivery), name, error)
-            return Outcome(delivered=len(delivery.bodies), dead_lettered=len(delivery.bodies))
-        except ArchiveUnavailableError as error:
-            _log.error("archive deferred %s: %s", _where(delivery), error)
-            self._archive_away_until = time.monotonic() + _ARCHIVE_AWAY_SECONDS
-            return self.commit(delivery, batch, defer_archive=str(error))
+            events = len(delivery.bodies)
+            return Outcome(delivered=events, dead_lettered=events, redacted=len(delivery.redactions))
+
+    def _commit_or_defer(self, delivery: Delivery, batch: ParsedBatch) -> Outcome:
+        reason = "Blob Storage was away a moment ago"
+        if time.monotonic() >= self._archive_away_until:
+            try:
+                return self.commit(delivery, batch)
+            except ArchiveUnavailableError as error:
+                reason = str(error)
+                _log.error("archive deferred %s: %s", _where(delivery), reason)
+                self._archive_away_until = time.monotonic() + _ARCHIVE_AWAY_SECONDS
+        return self.commit(delivery, batch, defer_archive=reason)
 
     def parse(self, delivery: Delivery) -> ParsedBatch:
         """Each body as an event or a rejection, also where our own code fails on one."""

@@ -8,7 +8,7 @@ from typing import Self
 from payments_core.batch import Parser
 from payments_core.rules import load_rules
 from payments_storage.archive_memory import ArchiveMemory
-from payments_storage.connect import open_container, open_pool
+from payments_storage.connect import container_answers, database_answers, open_container, open_pool
 from payments_storage.dead_letters import DeadLetters
 from payments_storage.deferred_archive import DeferredArchive
 from payments_storage.intake import Intake
@@ -39,7 +39,11 @@ class Pipeline:
             dedup_window_days=settings.dedup_window_days,
         )
         self.deferred_archive = DeferredArchive(self.pool, self.container, self.parser)
-        self.redrive = Redrive(self.pool, self.intake, self.dead_letters, self.deferred_archive)
+        self.redrive = Redrive(self.intake, self.dead_letters, self.deferred_archive, self.services_answer)
+
+    def services_answer(self) -> bool:
+        """Whether both stores can be reached at all."""
+        return database_answers(self.pool) and container_answers(self.container)
 
     def close(self) -> None:
         self._uploads.shutdown()

@@ -24,7 +24,7 @@ class PipelineSettings(StorageSettings):
     )
     dedup_window_days: int = Field(8, ge=8, description="days for which event ids are kept; Event Hubs keeps 7 at most")
     retry_budget_seconds: int = Field(
-        60, ge=1, le=120, description="how long a delivery is tried again; the function's time limit is 300 seconds"
+        60, ge=1, le=100, description="how long a delivery is tried again; the function's time limit is 300 seconds"
     )
 
     @field_validator("aggregate_windows", mode="before")

@@ -14,7 +14,6 @@ from typing import Final
 from payments_core.batch import ParsedBatch
 from payments_core.errors import ErrorCode, Stage
 from payments_core.event import Delivery, Rejection
-from payments_storage.connect import Pool, database_answers
 from payments_storage.dead_letters import DeadLetter, DeadLetters, UnreadableLetterError
 from payments_storage.deferred_archive import DeferredArchive
 from payments_storage.errors import StorageError, TransientStorageError
@@ -44,16 +43,16 @@ class Redrive:
 
     def __init__(
         self,
-        pool: Pool,
         intake: Intake,
         dead_letters: DeadLetters,
         deferred: DeferredArchive,
+        services_answer: Callable[[], bool],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._pool = pool
         self._intake = intake
         self._dead_letters = dead_letters
         self._deferred = deferred
+        self._services_answer = services_answer
         self._now = now
 
     def run(self, seconds: float) -> RedriveReport:
@@ -85,7 +84,7 @@ class Redrive:
             delivery = mask(delivery)
             self._intake.commit(delivery, self._intake.parse(delivery))
         except StorageError as error:
-            if isinstance(error, TransientStorageError) and not database_answers(self._pool):
+            if isinstance(error, TransientStorageError) and not self._services_answer():
                 raise
             return self._failed_again(letter, delivery, error, report)
         self._dead_letters.remove(letter)

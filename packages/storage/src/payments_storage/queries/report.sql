@@ -81,8 +81,15 @@ ORDER BY events DESC, error_code
 SELECT DISTINCT sha256(payload) AS sha256 FROM failed_items
 
 -- arrival_of_hub --
--- When the events of a hub arrived, as far as it is known: only failed ones have a position.
-SELECT min(enqueued_at) AS enqueued_at FROM failed_items WHERE event_hub = %(event_hub)s
+-- When the events of a file arrived, which is one time for all: failed ones have it, and so have names in the archive.
+SELECT min(enqueued_at) AS enqueued_at
+FROM (
+    SELECT enqueued_at FROM failed_items WHERE event_hub = %(event_hub)s
+    UNION ALL
+    SELECT to_timestamp(substring(path FROM 'events_([0-9]{8}T[0-9]{12})Z_') || '+00', 'YYYYMMDD"T"HH24MISSUSTZH')
+    FROM raw_event_files
+    WHERE event_hub = %(event_hub)s
+) AS known
 
 -- failures_of_hubs --
 -- Why events of these hubs failed.
