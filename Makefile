@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTHON_CODE := packages services database tests
 
-.PHONY: help setup demo test test-unit test-integration lint format schema lock clean
+.PHONY: help setup setup-infra golden demo test test-unit test-integration lint format schema lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -27,19 +27,26 @@ setup: .venv/.installed ## make .venv: Python packages (hashed pins) and Azurite
 	cd packages/cli/azurite && npm ci --omit=dev --no-audit --no-fund --loglevel=error
 	@touch $@
 
+setup-infra: .venv/.installed-infra ## add Pulumi to .venv, for infra/ and its tests
+
+# Compiled files of azure-native would take more room than all the rest; what is imported gets compiled by itself.
+.venv/.installed-infra: .venv/.installed requirements/infra.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements/infra.txt
+	@touch $@
+
 demo: setup ## the main job, shown: events in, archive, metrics and aggregates out (embedded PostgreSQL and Azurite)
 	payments demo
 
-test: setup ## every test
+test: setup setup-infra ## every test
 	pytest
 
-test-unit: setup ## only the tests that need no server
+test-unit: setup setup-infra ## only the tests that need no server
 	pytest -m "not services"
 
-test-integration: setup ## only the tests on real PostgreSQL and real Azurite
+test-integration: setup setup-infra ## only the tests on real PostgreSQL and real Azurite
 	pytest -m services
 
-lint: setup ## ruff, mypy strict, import contracts
+lint: setup setup-infra ## ruff, mypy strict, import contracts
 	ruff check .
 	ruff format --check .
 	mypy
@@ -48,6 +55,9 @@ lint: setup ## ruff, mypy strict, import contracts
 format: setup ## let ruff rewrite what it can
 	ruff check --fix .
 	ruff format .
+
+golden: setup setup-infra ## write the summaries of the stacks anew (infra/tests/golden)
+	UPDATE_GOLDEN=1 pytest -n 0 infra/tests/test_golden.py
 
 schema: setup ## write database/schema.sql anew from the migrations
 	python -m payments.local.schema
@@ -59,6 +69,7 @@ lock: setup ## compile requirements/*.txt again (add UPGRADE=1 for newer version
 		services/ingest_function/requirements.in -o services/ingest_function/requirements.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml packages/cli/pyproject.toml \
 		requirements/dev.in -c services/ingest_function/requirements.txt -o requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) requirements/infra.in -c requirements/dev.txt -o requirements/infra.txt
 
 clean: ## stop the local services, drop their data; remove .venv, .local, build and caches
 	-test ! -x $(BIN)/payments || payments services down --delete

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from datetime import UTC, datetime
 
 import azure.functions as func
 
@@ -26,7 +27,7 @@ class Handler:
         outcome = self._intake.take(delivery)
         _log.info(
             "partition=%s sequence=%d..%d delivered=%d archived=%d deferred=%d duplicates=%d failed=%d "
-            "failed_before=%d dead_lettered=%d metrics=%d unusable_metrics=%d redacted=%d files=%d ms=%.1f",
+            "failed_before=%d dead_lettered=%d metrics=%d unusable_metrics=%d redacted=%d files=%d lag_s=%.1f ms=%.1f",
             delivery.partition_id,
             delivery.sequence_numbers[0],
             delivery.sequence_numbers[-1],
@@ -41,6 +42,7 @@ class Handler:
             outcome.unusable_metrics,
             outcome.redacted,
             len(outcome.files),
+            (datetime.now(UTC) - delivery.enqueued_at[-1]).total_seconds(),
             (time.perf_counter() - started) * 1000,
         )
         return outcome
