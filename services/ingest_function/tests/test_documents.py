@@ -89,7 +89,7 @@ class TestSettings:
 BEYOND_ONE_BODY = {
     ErrorCode.CONFLICTING_DUPLICATE: "claim",
     ErrorCode.REFUSED_BY_DATABASE: "claim, metrics, archive, aggregate",
-    ErrorCode.NOT_PROCESSABLE: "decode, metrics, serialize, aggregate",
+    ErrorCode.NOT_PROCESSABLE: "decode, metrics, serialize, archive, aggregate",
     ErrorCode.ARCHIVE_UNAVAILABLE: "archive",
     ErrorCode.REDRIVE_EXHAUSTED: "claim",
 }

@@ -5,120 +5,167 @@ says what is found and what is not.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# First digits, lengths. Sources in docs/card-data.md; schemes that share a range are named together.
-_ISSUERS: Final[tuple[tuple[str, str, Sequence[int]], ...]] = (
-    ("4", "4", (13, 16, 18, 19)),  # Visa
-    ("51", "55", (16,)),  # Mastercard
-    ("2221", "2720", (16,)),  # Mastercard
-    ("34", "34", (15,)),  # American Express
-    ("37", "37", (15,)),
-    ("300", "305", (14, 16, 19)),  # Diners Club
-    ("3095", "3095", (14, 16, 19)),
-    ("36", "36", (14, 16, 19)),
-    ("38", "39", (14, 16, 19)),
-    ("3528", "3589", range(16, 20)),  # JCB
-    ("6011", "6011", range(16, 20)),  # Discover
-    ("644", "649", range(16, 20)),
-    ("65", "65", range(16, 20)),  # Discover, RuPay, Verve, Elo
-    ("62", "62", range(14, 20)),  # UnionPay
-    ("50", "50", range(12, 20)),  # Maestro, RuPay, Verve, Elo, Dankort, Meeza
-    ("56", "58", range(12, 20)),  # Maestro
-    ("6304", "6304", range(12, 20)),
-    ("67", "67", range(12, 20)),
-    ("60", "60", (16,)),  # RuPay, Hipercard
-    ("636", "637", (16,)),  # Elo, Hiper, InterPayment
-    ("81", "82", (16,)),  # RuPay
-    ("2200", "2204", range(16, 20)),  # Mir
-    ("8600", "8600", (16,)),  # Uzcard
-    ("9704", "9704", (16, 19)),  # Napas
-    ("9792", "9792", (16,)),  # Troy
-    ("9860", "9860", (16,)),  # Humo
+# First and last prefix of a range, lengths of the numbers in it. Sources: docs/card-data.md.
+_ISSUERS: Final[tuple[tuple[int, int, Sequence[int]], ...]] = (
+    (2200, 2205, range(16, 20)),  # Mir, Borica
+    (2221, 2720, (16,)),  # Mastercard
+    (30, 30, (14, 16, 19)),  # Diners Club
+    (31, 31, (19,)),  # China T-Union
+    (34, 34, (15,)),  # American Express
+    (3528, 3589, range(16, 20)),  # JCB, RuPay
+    (36, 36, (14, 16, 19)),  # Diners Club
+    (37, 37, (15,)),  # American Express
+    (38, 39, (14, 16, 19)),  # Diners Club
+    (4, 4, (13, 16, 18, 19)),  # Visa
+    (50, 50, range(13, 20)),  # Maestro, Verve, RuPay, Elo, Dankort
+    (51, 55, (16,)),  # Mastercard
+    (56, 59, range(13, 20)),  # Maestro, AfriGo
+    (60, 69, range(16, 20)),  # Discover, UnionPay, Maestro, RuPay, Elo, Hipercard, Verve and smaller ones
+    (62, 62, range(14, 20)),  # UnionPay
+    (63, 63, range(13, 20)),  # Maestro
+    (67, 67, range(13, 20)),  # Maestro
+    (81, 81, range(16, 20)),  # UnionPay, RuPay
+    (82, 82, (16,)),  # RuPay
+    (8600, 8600, (16,)),  # Uzcard
+    (9704, 9704, (16, 19)),  # Napas
+    (9792, 9792, (16,)),  # Troy
+    (9860, 9860, (16,)),  # Humo
 )
 
 
-def _lengths_by_prefix() -> dict[str, frozenset[int]]:
-    lengths: dict[str, frozenset[int]] = {}
+def _lengths_by_prefix() -> dict[bytes, set[int]]:
+    """The first four digits of a card number -> the lengths it may have."""
+    lengths: dict[bytes, set[int]] = {}
     for low, high, allowed in _ISSUERS:
-        for prefix in range(int(low.ljust(4, "0")), int(high.ljust(4, "9")) + 1):
-            known = lengths.get(str(prefix), frozenset())
-            lengths[str(prefix)] = known.union(length for length in allowed if length >= _SHORTEST)
+        scale = 10 ** (4 - len(str(low)))
+        for prefix in range(low * scale, (high + 1) * scale):
+            lengths.setdefault(b"%d" % prefix, set()).update(allowed)
     return lengths
 
 
+_LENGTHS: Final = _lengths_by_prefix()
 _SHORTEST: Final = 13
 _LONGEST: Final = 19
-_LENGTHS: Final = _lengths_by_prefix()
 
-# What may stand between two groups of one number. `_Text` has turned all other separators into spaces.
-_SEP: Final = r"[-\s\x00./+_]"
-_GROUP = re.compile(r"[0-9]+")
-_RUN = re.compile(rf"(?<![0-9*])[0-9](?:{_SEP}{{0,3}}+[0-9]){{12,}}+")
-_SOLID = re.compile(r"([0-9]{13,19})(?![0-9A-Za-z_*])")
-_FOURS = re.compile(rf"([0-9]{{4}}(?:{_SEP}{{1,3}}[0-9]{{4}}){{2}}{_SEP}{{1,3}}[0-9]{{1,4}})(?![0-9A-Za-z_*])")
-_FIVE_GROUPS = re.compile(rf"([0-9]{{4}}(?:{_SEP}{{1,3}}[0-9]{{4}}){{3}}{_SEP}{{1,3}}[0-9]{{1,3}})(?![0-9A-Za-z_*])")
-_FOUR_SIX = re.compile(rf"([0-9]{{4}}{_SEP}{{1,3}}[0-9]{{6}}{_SEP}{{1,3}}[0-9]{{4,5}})(?![0-9A-Za-z_*])")
-_SINGLES = re.compile(
-    rf"(?<!\*{_SEP})(?<!(?<![0-9])[0-9]{_SEP})([0-9](?:{_SEP}[0-9]){{12,18}})"
-    rf"(?![0-9A-Za-z_*])(?!{_SEP}(?:\*|[0-9](?![0-9])))"
+# The patterns below read a body as `_readable` spells it: ASCII in lower case, all odd separators turned into spaces.
+_SEPARATORS: Final = b"- \t\n\r\v\f\x00./+_"
+_SEP: Final = r"[- \t\n\r\v\f\x00./+_]"
+_GAP: Final = _SEP + "{1,3}+"
+_END: Final = "(?![0-9a-z_*])"
+_NUMBER: Final = "(?:number|num|no|nr)"
+_GROUP = re.compile(rb"[0-9]+")
+_FOUR_GROUPS: Final = rf"([0-9]{{3}}(?:{_GAP}[0-9]{{4}}){{2}}{_GAP}[0-9]{{1,4}}){_END}"
+_FIVE_GROUPS: Final = rf"([0-9]{{3}}(?:{_GAP}[0-9]{{4}}){{3}}{_GAP}[0-9]{{1,3}}){_END}"
+_SHAPES = re.compile(
+    # a digit where no digit, letter, underscore or star stands before it, and then ...
+    r"[0-9](?<![0-9a-z_*][0-9])(?:"
+    # ... all digits in one run, which is no decimal fraction;
+    rf"(?<![0-9*]\.[0-9])(?=([0-9]{{12,18}}){_END})"
+    # four, six and four or five;
+    rf"|(?=([0-9]{{3}}{_GAP}[0-9]{{6}}{_GAP}[0-9]{{4,5}}){_END})"
+    # single digits, and no more of them than a card number has;
+    rf"|(?<!\*{_SEP}.)(?<!(?<![0-9])[0-9]{_SEP}.)(?=((?:{_SEP}[0-9]){{12,18}}){_END}(?!{_SEP}(?:\*|[0-9](?![0-9]))))"
+    # or groups of four, the last one shorter or not: four groups, five, or both.
+    rf"|(?={_FOUR_GROUPS})(?={_FIVE_GROUPS})?|(?={_FIVE_GROUPS})"
+    r")".encode(),
+    re.DOTALL,
 )
-_SHAPES: Final = (_SOLID, _FOURS, _FIVE_GROUPS, _FOUR_SIX, _SINGLES)
-_GLUED = re.compile(r"[A-Za-z_]|[0-9]\.")
-_SCIENTIFIC = re.compile(r"(?<![0-9A-Za-z_.*])([0-9])\.([0-9]{1,18})[eE]\+?(1[2-8])(?![0-9A-Za-z_.*])")
-
-# Behind these words any issuer, any grouping and any neighbour will do ...
+# A large number as programs print it; with fewer digits it was rounded, and no card number is left.
+_SCIENTIFIC = re.compile(rf"[0-9](?<![0-9a-z_.*][0-9])\.([0-9]{{9,18}})e\+?(1[2-8]){_END}".encode())
+# Behind these words any grouping and any neighbour will do, and any issuer where the word says "card number".
 _NAMED = re.compile(
-    rf"(?ai)(?:(?P<sure>pan|(?:card|(?<![a-z])cc|primary[ _-]?account)[ _-]?(?:number|num|no|nr))"
-    # ... behind these any grouping and any neighbour.
-    rf"|card|(?<![0-9a-z])cc|acct|account)(?:[ _-]?(?:number|num|no|nr))?"
-    rf"[^0-9A-Za-z,;*]{{0,20}}+(?P<run>[0-9](?:{_SEP}{{0,3}}+[0-9]){{12,}}+)"
+    rf"(?:((?<![a-z])pan|card[ _-]?{_NUMBER}|(?<![a-z])cc[ _-]?{_NUMBER})"
+    rf"|card|(?<![0-9a-z])cc|(?:acct|account)(?:[ _-]?{_NUMBER})?)"
+    rf"[^0-9a-z,;*]{{0,20}}+([0-9](?:{_SEP}{{0,3}}+[0-9]){{12,}}+)".encode()
 )
-
+_NAMES: Final = (b"pan", b"card", b"cc", b"acct", b"account")
 _VERIFICATION: Final = (
-    r"(?:cvv2?|cvc2?|ccv2?|(?<![a-z])(?:cvn2?|cvd2?|cav2|csc)|card[ _-]?code|security[ _-]?(?:code|number|value)"
-    r"|verification[ _-]?value|card[ _-]?(?:verification|validation)[ _-]?(?:code|number))"
-    r"(?:[ _-]?(?:code|number|value|num|no))?"
+    r"(?:cvv2?|cvc2?|ccv2?|(?<![a-z])(?:cvn2?|cvd2?|cvp2|cav2|csc)|security[ _-]?(?:code|value)"
+    r"|verification[ _-]?value|card[ _-]?(?:code|verification|validation))"
 )
 _CVV = re.compile(
-    rf"(?ai){_VERIFICATION}(?:\"\s*,\s*\"value\"|(?:[^0-9a-z,;{{}}*]|\bis\b|\bwas\b)){{0,40}}+"
-    rf"([0-9]{{3,4}})(?:\.0+)?(?![0-9a-z_*])"
+    rf"{_VERIFICATION}(?:[ _-]?(?:code|value|{_NUMBER}))?(?:"
+    rf'(?:"\s*,\s*"value)?(?:is|was|[^0-9a-z,;{{}}*]){{1,40}}+([0-9]{{3,4}})(?:\.0+)?{_END}'
+    rf"|([0-9]{{3,4}}){_END}"
+    rf'|"\s*:\s*([0-9]{{1,2}})(?=\s*[,}}\]]))'.encode()  # a JSON number lost its leading zeros
 )
-_SHORT_CVV = re.compile(rf"(?ai){_VERIFICATION}\"\s*:\s*([0-9]{{1,2}})(?=\s*[,}}\]])")
-_PIN = re.compile(r'(?ai)"(?:card[ _-]?)?pin"\s*:\s*"?\s*([0-9]{4,12})\s*(?=["\],}])')
+_CVV_WORDS: Final = (
+    *(b"cvv", b"cvc", b"ccv", b"cvn", b"cvd", b"cvp2", b"cav2", b"csc"),
+    *(b"security", b"verification", b"card"),
+)
+_PIN = re.compile(rb'(?:(?<![a-z])|(?<=card))pin"\s*:\s*"?\s*([0-9]{4,12})\s*["\],}]')
 _SECRET = re.compile(
-    r'(?ai)"(?:[a-z0-9]+[ _-])?(?:pin[ _-]?(?:block|data)|track[ _-]?(?:[123]|one|two|data)[a-z _-]*'
-    r'|(?:mag[a-z]*[ _-]?(?:stripe|data)|swipe)[a-z0-9 _-]*)"\s*:\s*(?:"([^"]*[^"*][^"]*)"|([0-9]{8,}))'
+    rb"(?:pin[ _-]?(?:block|data)"
+    rb"|(?:track[ _-]?(?:[123]|one|two)|(?<![a-z])mag(?:netic)?[ _-]?stripe|swipe)(?:[ _-]?(?:equivalent[ _-]?)?data)?"
+    rb'|track[ _-]?data)"\s*:\s*(?:"([^"]*)"|(-?[0-9][0-9.e+-]{7,}))'
 )
-_TRACK_1 = re.compile(r'%?[Bb][0-9 ]{12,23}\^[^^"]{2,26}\^[^?"\s]*\??')
-_TRACK_2 = re.compile(r"(;)?(?<![0-9A-Za-z_*])([0-9]{13,19})[=Dd][0-9]{4,}[Ff]?\??")
+_SECRET_WORDS: Final = (b"track", b"mag", b"swipe", b"pin")
+_TRACK_1 = re.compile(rb'%?b[0-9 ]{12,23}\^[^^"]{2,26}\^[^?"\s]*\??')
+_TRACK_2 = re.compile(rb"[0-9](?<![0-9a-z_*][0-9])([0-9]{12,18})[=d][0-9]{4,}f?\??")
 
-# A number under such a key must differ from payment to payment; a card number would not.
-_KEY = re.compile(r'"([^"]*)"\s*:\s*"?$')
-_NO_LETTER = re.compile(r"[^a-z]")
+_KEY = re.compile(rb'"([^"]*)"\s*:\s*"?$')
+_NO_LETTER = re.compile(rb"[^a-z]")
+# A value under such a key differs from payment to payment; a card number would not.
 _TRANSACTION_KEY = re.compile(
-    r"(?:.*(?:transaction|txn|trx|payment|order|event|charge|refund|capture|authori[sz]ation|invoice|dispute|payout"
-    r"|transfer|request|message|trace))?(?:id|reference|ref)"
-    r"|(?:psp|original|merchant|retrieval|acquirer)reference(?:number|no)?"
-    r"|(?:transaction|order|invoice|trace)(?:number|no)"
+    rb"(?:.*(?:transaction|txn|trx|payment|order|event|charge|refund|capture|authori[sz]ation|invoice|dispute|payout"
+    rb"|transfer|request|message|trace))?(?:id|reference|ref)"
+    rb"|(?:psp|original|merchant|retrieval|acquirer)reference(?:number|no)?"
+    rb"|(?:transaction|order|invoice|trace)(?:number|no)"
 )
-_NUMBER_END = re.compile(r"\s*(?:[,}\]]|$)")
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_JSON_NUMBER = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?(?=\s*(?:[,}\]]|$))")
+_JSON_TOKENS = re.compile(rb'(?:[\s{}\[\]:,]++|"[^"]*"|-?[0-9][0-9.e+-]*|true|false|null|nan|-?infinity)*+')
 
-_ESCAPE = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|(?:\\[^u])+")
-_OPAQUE = re.compile(r"(?:\\u[0-9a-fA-F]{4}|\\[^u]|%20|%[23][A-Fa-f])+", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\u(?:([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|([0-9a-fA-F]{4}))|(?:\\[^u])++", re.DOTALL
+)
+_OPAQUE = re.compile(r"(?:\\u[0-9a-fA-F]{4}|\\[^u]|%20|%[23][A-Fa-f])++", re.DOTALL)
+# Digits and separators beyond ASCII: blanks, dashes, and what has no width.
 _ODD = re.compile(
-    "(?![0-9])\\d|[\u00a0\u00ad\u1680\u2000-\u200d\u2010-\u2015\u202f\u205f\u2060\u2212\u3000\ufe58\ufe63\uff0d\ufeff]"
+    "[^\x00-\x7f](?<=[\\d\u00a0\u00ad\u1680\u2000-\u200d\u2010-\u2015\u202f\u205f\u2060\u2212\u3000"
+    "\ufe58\ufe63\uff0d\ufeff])"
 )
 _VALUES: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 _TWICE: Final = bytes.maketrans(bytes(range(10)), bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 
+# The screen: one expression, in RE2's syntax and over raw bytes, that matches every body in which there may be a find.
+# Its alternatives give up soon on ordinary digits: that keeps the automaton small, which is built anew in each call.
+_ESCAPED: Final = r"(?:\\u....|\\[^u]|%..)"
+_ANY_SEP: Final = r"[-\x00-\x20./+_\x80-\xff]"
+_WORD_GAP: Final = r"(?:[ _\x80-\xff-]|\\u....)*"
+_SCREEN: Final = (
+    # the shapes of a number whose first digit may be a card's, and tracks of any number;
+    rf"(?s)(?:^|[^0-9A-Za-z_*]|{_ESCAPED})[2-689](?:[0-9]{{12}}|(?:{_ANY_SEP}+[0-9]){{12}}"
+    rf"|[0-9]{{3}}{_ANY_SEP}+[0-9]{{4}}(?:[0-9]{{2}})?{_ANY_SEP}+[0-9]{{4}})|;[0-9]{{13}}"
+    # digits behind a card word;
+    rf"|(?i:pan|card|cc|acct|account)(?:{_WORD_GAP}(?i:{_NUMBER}))?(?:[^0-9A-Za-z,;*]|{_ESCAPED})*"
+    rf"[0-9](?:{_ANY_SEP}*[0-9]){{12}}"
+    # an escaped separator between digits;
+    rf"|[0-9]{_ANY_SEP}*(?:{_ESCAPED}{_ANY_SEP}*)+[0-9]"
+    # letters and digits that are escaped, digits beyond ASCII, UTF-16;
+    r"|\\u(?:00(?:3[0-9]|[4-7])|06[6fF]|07[cC]|0[9a-dA-D][6eE]|0[efEF][25dD]|1[0-9a-cA-C]|[aA][689abAB]|[fF][fF]1|[dD]8)"
+    r"|\xd9[\xa0-\xa9]|\xdb[\xb0-\xb9]|\xdf[\x80-\x89]|\xe0[\xa5-\xbc][\x90-\xbf]|\xe1[\x81-\xb1][\x80-\xb9]"
+    r"|\xea[\x98-\xaf][\x80-\xb9]|\xef\xbc[\x90-\x99]|\xf0[\x90-\x9e]|\xf0\x9f\xaf|\x00"
+    # the words of verification values with digits behind them;
+    rf"|(?i:cv[vcndp]|ccv|cav2|csc|card{_WORD_GAP}(?:code|verification|validation)|security{_WORD_GAP}(?:code|value)"
+    rf"|verification{_WORD_GAP}value)"
+    rf"(?i:2|code|value|{_NUMBER}|is|was|[^0-9a-z;{{}}*]|{_ESCAPED})*[0-9]"
+    # the keys of tracks and PINs, tracks, large floats.
+    rf"|(?i:track{_WORD_GAP}(?:[123]|one|two|data)|mag(?:netic)?{_WORD_GAP}stripe|swipe"
+    rf"|pin{_WORD_GAP}(?:block|data)|pin\")|\^|\.[0-9]+[eE]\+?1[2-8]"
+)
+# Below so many bytes, reading the bodies costs less than building the screen's automaton.
+_FEW_BYTES: Final = 10_000
+
 
 class _Find(NamedTuple):
+    """A stretch of a body that is card data, and the places in it that must not be shown."""
+
     start: int
     end: int
     hidden: Sequence[int]
@@ -126,181 +173,187 @@ class _Find(NamedTuple):
 
 def redact(bodies: list[bytes]) -> tuple[list[bytes], dict[int, int]]:
     """The bodies with card data masked, and index -> how many finds were masked (only of bodies that had some)."""
-    masked = list(bodies)
+    redacted = list(bodies)
     counts: dict[int, int] = {}
     for index in _suspicious(bodies):
         body, count = _redact_one(bodies[index])
         if count:
-            masked[index] = body
+            redacted[index] = body
             counts[index] = count
-    return masked, counts
+    return redacted, counts
 
 
-# The screen: one regular expression that must match whatever `_redact_one` would mask, over a whole column.
-_BETWEEN: Final = r"[-\x00-\x20./+_\x80-\xff]*"
-_SCREEN: Final = "(?is)" + "|".join(
-    (
-        rf"(?:(?:^|[^0-9a-z_*]|\\[a-z]|\\u[0-9a-f]{{4}}|%20|%[23][a-f])[2-689]"
-        rf"|(?:pan|card|cc|acct|account)[ _-]?(?:number|num|no|nr)?(?:[^0-9a-z,;*]|\\u[0-9a-f]{{4}}|\\[a-z])*[0-9])"
-        rf"(?:{_BETWEEN}[0-9]){{12}}",
-        # a separator that is escaped
-        rf"[0-9]{_BETWEEN}(?:\\u[0-9a-f]{{4}}|\\[^u]|%20|%[23][a-f])(?:{_BETWEEN}(?:\\.|%20|%[23][a-f]))*{_BETWEEN}[0-9]",
-        # escaped digits and letters, UTF-16
-        r"\\u00(?:3[0-9]|[4-7])|\\u(?:06[6f]|07c|0[9a-d][6e]|0[ef][25d]|1[0-9a-c][0-9a-f]|a[689ab][0-9a-f]|ff1|d8)|\x00",
-        # digits beyond ASCII
-        r"\xd9[\xa0-\xa9]|\xdb[\xb0-\xb9]|\xdf[\x80-\x89]|\xe0(?:[\xa5\xa7\xa9\xab\xad\xaf\xb1\xb3\xb5\xb7][\xa6-\xaf]"
-        r"|[\xb9\xbb][\x90-\x99]|\xbc[\xa0-\xa9])|\xe1[\x81\x82\x9f\xa0\xa5\xa7\xaa\xad\xae\xb1][\x80-\xb9]"
-        r"|\xea[\x98\xa3\xa4\xa7\xa9\xaf][\x80-\xb9]|\xef\xbc[\x90-\x99]|\xf0(?:[\x90-\x9e]|\x9f\xaf)",
-        r"(?:cv[vcnd]2?|ccv2?|cav2|csc|card.?code|security.?(?:code|number|value)|(?:verific|valid)ation.?(?:value|code|number))"
-        r"(?:code|number|value|num|no|is|was|[^0-9a-z{};*]|\\u[0-9a-f]{4}|\\[a-z]|%20|%[23][a-f])*[0-9]",
-        r"track|mag|swipe|pin.?(?:block|data)?\"|\^|[0-9][=d][0-9]{4}[0-9]*[^0-9a-z]|\.[0-9]+e\+?1[2-8]",
-    )
-)
-
-
-def _suspicious(bodies: list[bytes]) -> Iterator[int]:
-    flags = pc.match_substring_regex(pa.array(bodies, pa.binary()), _SCREEN)
-    return iter(pc.indices_nonzero(flags).to_pylist())
+def _suspicious(bodies: list[bytes]) -> Iterable[int]:
+    if sum(map(len, bodies)) < _FEW_BYTES:
+        return range(len(bodies))
+    matches = pc.match_substring_regex(pa.array(bodies, pa.binary()), _SCREEN)
+    indexes: list[int] = pc.indices_nonzero(matches).to_pylist()
+    return indexes
 
 
 def _redact_one(body: bytes) -> tuple[bytes, int]:
     encoding, errors = _encoding(body)
-    whole = len(body) // 2 * 2 if encoding != "utf-8" else len(body)
-    text = _ESCAPE.sub(_unescape, body[:whole].decode(encoding, errors))
-    scan = _OPAQUE.sub(lambda match: " " * len(match[0]), text)
-    if not scan.isascii():
-        scan = _ODD.sub(lambda match: str(int(match[0])) if match[0].isdecimal() else " ", scan)
+    length = len(body) if encoding == "utf-8" else len(body) // 2 * 2
+    text = body[:length].decode(encoding, errors)
+    if "\\" in text:
+        text = _ESCAPE.sub(_unescape, text)
+    scan = _readable(text)
     finds = _finds(scan)
     if not finds:
         return body, 0
-    return _mask(text, scan, finds).encode(encoding, errors) + body[whole:], _clusters(finds)
+    return _mask(text, scan, finds).encode(encoding, errors) + body[length:], _count(finds)
 
 
 def _encoding(body: bytes) -> tuple[str, str]:
-    """How to read a body without loss: every other byte of UTF-16 is mostly zero."""
-    if body[1::2].count(0) * 4 > len(body):
-        return "utf-16-le", "surrogatepass"
-    if body[::2].count(0) * 4 > len(body):
-        return "utf-16-be", "surrogatepass"
+    """How to read a body without losing a byte. Where UTF-16 carries ASCII, every other byte is zero."""
+    if b"\0" in body:
+        if body[1::2].count(0) * 4 > len(body):
+            return "utf-16-le", "surrogatepass"
+        if body[::2].count(0) * 4 > len(body):
+            return "utf-16-be", "surrogatepass"
     return "utf-8", "surrogateescape"
 
 
-def _unescape(match: re.Match[str]) -> str:
-    high, low, single = match.groups()
+def _unescape(escape: re.Match[str]) -> str:
+    """The character itself, where JSON lets it stand unescaped."""
+    high, low, single = escape.groups()
     if high:
         return chr(0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00)
     if single:
         character = chr(int(single, 16))
         if character >= " " and character not in '"\\' and not "\ud800" <= character <= "\udfff":
             return character
-    return match[0]
+    return escape[0]
 
 
-def _finds(scan: str) -> list[_Find]:
-    found = [*_secrets(scan), *_named_numbers(scan)]
-    doubtful = []
+def _readable(text: str) -> bytes:
+    """The text as the patterns read it, one byte for each character."""
+    if "\\" in text or "%" in text:
+        text = _OPAQUE.sub(lambda match: " " * len(match[0]), text)
+    if not text.isascii():
+        text = _ODD.sub(lambda match: str(int(match[0])) if match[0].isdecimal() else " ", text)
+    return text.encode("ascii", "replace").lower()
+
+
+def _finds(scan: bytes) -> list[_Find]:
+    found = [*_secrets(scan), *_tracks(scan), *_named_numbers(scan)]
+    doubtful: list[_Find] = []
     for find in _numbers(scan):
         (doubtful if _is_transaction_id(scan, find) else found).append(find)
-    return sorted(found + doubtful) if found else []
+    # Where a body carries other card data, a number in an id's place is no chance.
+    return sorted(found + doubtful, key=lambda find: find[:2]) if found else []
 
 
-def _secrets(scan: str) -> Iterator[_Find]:
-    """What no digit may be kept of: verification values, PINs and tracks."""
-    for pattern in (_CVV, _SHORT_CVV, _PIN):
-        for match in pattern.finditer(scan):
-            yield _Find(*match.span(1), range(*match.span(1)))
-    for match in _SECRET.finditer(scan):
-        group = 1 if match[1] else 2
-        yield _Find(*match.span(group), range(*match.span(group)))
-    for match in _TRACK_1.finditer(scan):
-        yield _Find(*match.span(), range(*match.span()))
-    for match in _TRACK_2.finditer(scan):
-        if match[1] or (_luhn(match[2]) and _issued(match[2])):
+def _at_words(scan: bytes, words: tuple[bytes, ...], pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+    """The pattern's matches, each of which begins with a word: to find the words first is ten times faster."""
+    for word in words:
+        place = scan.find(word)
+        while place >= 0:
+            match = pattern.match(scan, place)
+            if match is not None:
+                yield match
+            place = scan.find(word, place + len(word))
+
+
+def _secrets(scan: bytes) -> Iterator[_Find]:
+    """Values of which nothing may be shown."""
+    for words, pattern in ((_CVV_WORDS, _CVV), ((b"pin",), _PIN), (_SECRET_WORDS, _SECRET)):
+        for match in _at_words(scan, words, pattern):
+            start, end = match.span(match.lastindex or 0)
+            if scan[start:end].strip(b"*"):
+                yield _Find(start, end, range(start, end))
+
+
+def _tracks(scan: bytes) -> Iterator[_Find]:
+    if b"^" in scan:
+        for match in _TRACK_1.finditer(scan):
             yield _Find(*match.span(), range(*match.span()))
+    for match in _TRACK_2.finditer(scan):
+        start, end = match.span()
+        sentinel = scan[start - 1 : start] == b";"
+        if sentinel or _is_card_number(scan[start : match.end(1)]):
+            yield _Find(start - sentinel, end, range(start - sentinel, end))
 
 
-def _named_numbers(scan: str) -> Iterator[_Find]:
-    for match in _NAMED.finditer(scan):
-        start, stop = match.span("run")
-        digits = ""
+def _named_numbers(scan: bytes) -> Iterator[_Find]:
+    for match in _at_words(scan, _NAMES, _NAMED):
+        start, stop = match.span(2)
+        digits = b""
         for group in _GROUP.finditer(scan, start, stop):
             digits += group[0]
             if len(digits) > _LONGEST:
                 break
-            if len(digits) >= _SHORTEST and _luhn(digits) and (match["sure"] or _issued(digits)):
+            if scan[group.end() : group.end() + 1] == b"*":
+                break
+            if _is_card_number(digits) or (match[1] and len(digits) >= _SHORTEST and _luhn(digits)):
                 yield _card(scan, start, group.end())
 
 
-def _numbers(scan: str) -> Iterator[_Find]:
-    for run in _RUN.finditer(scan):
-        for group in _GROUP.finditer(scan, *run.span()):
-            start = group.start()
-            if (start and _GLUED.match(scan, max(0, start - 1))) or _GLUED.fullmatch(scan[max(0, start - 2) : start]):
-                continue
-            for shape in _SHAPES:
-                match = shape.match(scan, start)
-                if match:
-                    digits = "".join(_GROUP.findall(match[1]))
-                    if _issued(digits) and _luhn(digits):
-                        yield _card(scan, start, match.end(1))
-    for match in _SCIENTIFIC.finditer(scan):
-        digits = (match[1] + match[2]).ljust(int(match[3]) + 1, "0")
-        if len(digits) == int(match[3]) + 1 and _issued(digits) and _luhn(digits):
-            yield _Find(*match.span(), [i for i in range(*match.span(2)) if scan[i].isdigit()][5:])
+def _numbers(scan: bytes) -> Iterator[_Find]:
+    for match in _SHAPES.finditer(scan):
+        start = match.start()
+        for _, end in match.regs[1:]:
+            if end > 0 and _is_card_number(scan[start:end].translate(None, _SEPARATORS)):
+                yield _card(scan, start, end)
+    if b"e1" in scan or b"e+1" in scan:
+        for match in _SCIENTIFIC.finditer(scan):
+            start, end = match.span(1)
+            digits = scan[start - 2 : start - 1] + match[1].ljust(int(match[2]), b"0")
+            if _is_card_number(digits):
+                yield _Find(*match.span(), range(start + 5, end))
 
 
-def _card(scan: str, start: int, end: int) -> _Find:
-    """The first six and the last four digits stay: the truncation that PCI DSS allows for every length."""
-    digits = [place for place in range(start, end) if scan[place].isdigit()]
-    return _Find(start, end, digits[6:-4])
+def _card(scan: bytes, start: int, end: int) -> _Find:
+    """The first six and the last four digits may be shown (PCI DSS)."""
+    places = [place for place, byte in enumerate(scan[start:end], start) if byte in b"0123456789"]
+    return _Find(start, end, places[6:-4])
 
 
-def _issued(digits: str) -> bool:
-    return len(digits) in _LENGTHS.get(digits[:4], ())
+def _is_card_number(digits: bytes) -> bool:
+    return len(digits) in _LENGTHS.get(digits[:4], ()) and _luhn(digits)
 
 
-def _luhn(digits: str) -> bool:
-    values = digits.encode().translate(_VALUES)
+def _luhn(digits: bytes) -> bool:
+    values = digits.translate(_VALUES)
     return (sum(values[-1::-2]) + sum(values[-2::-2].translate(_TWICE))) % 10 == 0
 
 
-def _is_transaction_id(scan: str, find: _Find) -> bool:
-    """Whether a bare run of digits is all that stands under a key that names a transaction."""
+def _is_transaction_id(scan: bytes, find: _Find) -> bool:
+    """Whether a bare run of digits is the whole value under a key that names a transaction."""
     start, end = find.start, find.end
     if not scan[start:end].isdigit():
         return False
-    in_text = scan[start - 1 : start] == '"'
-    if not (scan[end : end + 1] == '"' if in_text else _NUMBER_END.match(scan, end)):
+    in_text = scan[start - 1 : start] == b'"'
+    if not (scan[end : end + 1] == b'"' if in_text else _JSON_NUMBER.match(scan, start)):
         return False
     key = _KEY.search(scan, max(0, start - 100), start)
-    return key is not None and _TRANSACTION_KEY.fullmatch(_NO_LETTER.sub("", key[1].lower())) is not None
+    return key is not None and _TRANSACTION_KEY.fullmatch(_NO_LETTER.sub(b"", key[1])) is not None
 
 
-def _clusters(finds: list[_Find]) -> int:
-    count, end = 0, -1
+def _count(finds: list[_Find]) -> int:
+    """Finds that overlap are one."""
+    count = end = 0
     for find in finds:
-        if find.start >= end:
-            count += 1
+        count += find.start >= end
         end = max(end, find.end)
     return count
 
 
-def _mask(text: str, scan: str, finds: list[_Find]) -> str:
-    """A JSON number becomes a JSON string, for stars make no number."""
+def _mask(text: str, scan: bytes, finds: list[_Find]) -> str:
     characters = list(text)
     for find in finds:
         for place in find.hidden:
             characters[place] = "*"
+    # Stars make no JSON number: outside the quotes of a JSON text, the number becomes a text.
     quotes = place = quoted = 0
-    for find in finds:
-        quotes += scan.count('"', place, find.start)
+    for find in finds if _JSON_TOKENS.fullmatch(scan) else ():
+        quotes += scan.count(b'"', place, find.start)
         place = find.start
-        if quotes % 2 or find.start < quoted:
-            continue
-        start = find.start - (scan[find.start - 1 : find.start] == "-")
-        number = _NUMBER.match(scan, start)
-        if number and (start == 0 or scan[start - 1] in ":,[ \t\r\n") and _NUMBER_END.match(scan, number.end()):
-            quoted = number.end()
-            characters[start] = '"' + characters[start]
-            characters[quoted - 1] += '"'
+        if quotes % 2 == 0 and place >= quoted:
+            start = place - (scan[place - 1 : place] == b"-")
+            number = _JSON_NUMBER.match(scan, start)
+            if number is not None:
+                quoted = number.end()
+                characters[start] = '"' + characters[start]
+                characters[quoted - 1] += '"'
     return "".join(characters)

@@ -32,13 +32,20 @@ class ArchiveMemory:
         self._container = container
 
     def of_times(self, events: pa.Table) -> dict[Identity, int]:
-        """Reads the files whose events occurred when these did."""
+        """Reads the files whose events occurred when these did, and what still waits for its file."""
         if not events.num_rows:
             return {}
         times = pc.min_max(events["occurred_at"]).as_py()
         with transaction(self._pool, _SECONDS) as connection:
             rows = connection.execute(_SQL["files_of_times"], times).fetchall()
-        return self.of_files([path for (path,) in rows], events)
+            parameters = {"event_ids": events["event_id"].to_pylist()}
+            deferred = dict(connection.execute(_SQL["deferred_payloads"], parameters).fetchall())
+        waiting = {
+            identity: payload_hashes([deferred[identity.event_id]])[0].as_py()
+            for identity in identities(events)
+            if identity.event_id in deferred
+        }
+        return waiting | self.of_files([path for (path,) in rows], events)
 
     def of_files(self, paths: Iterable[str], events: pa.Table) -> dict[Identity, int]:
         """Reads these files."""

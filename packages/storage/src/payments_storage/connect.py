@@ -4,6 +4,7 @@ Nothing waits for ever: a server that hangs is as good as gone.
 """
 
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar, cast
@@ -85,6 +86,12 @@ def transaction(pool: Pool, seconds: float | None) -> Iterator[Connection[Any]]:
         except (psycopg.Error, DatabaseUnavailableError):
             connection.close()
             raise
+        except ValueError as error:
+            connection.close()
+            if traceback.extract_tb(error.__traceback__)[-1].filename.rpartition("psycopg")[1]:
+                # A server that says goodbye while it answers: psycopg 3.3 trips over the second result.
+                raise DatabaseUnavailableError("PostgreSQL: the connection ended in the middle of an answer") from None
+            raise
 
 
 def credential(settings: StorageSettings) -> TokenCredential:
@@ -151,8 +158,8 @@ def database_answers(pool: Pool) -> bool:
     """Whether PostgreSQL can be reached and written to at all."""
     try:
         with transaction(pool, _PROBE_SECONDS) as connection:
-            (standby,) = connection.execute("SELECT pg_is_in_recovery()").fetchall()[0]
-            return not standby
+            read_only = connection.execute("SELECT current_setting('transaction_read_only')").fetchall()
+            return read_only == [("off",)]
     except StorageError:
         return False
 

@@ -44,7 +44,7 @@ class DeferredArchive:
         except EventRefusedError as refusal:
             if len(ids) > 1:
                 return self.write_next(len(ids) // 2)
-            self._give_up(ids[0], refusal.stage, refusal.code, str(refusal))
+            self._give_up(ids[0], refusal.code, str(refusal))
         except DatabaseUnavailableError:
             raise
         except StorageError as error:
@@ -67,14 +67,15 @@ class DeferredArchive:
         archived = [ids[index] for index in batch.events["index"].to_pylist()]
         cursor.execute(_SQL["resolve"], {"ids": archived, "by": "redrive"})
         for rejection in batch.rejections:  # it was valid when it was counted: the rules have changed since
-            self._note(cursor, ids[rejection.index], Stage.ARCHIVE, rejection.code, rejection.message)
+            self._note(cursor, ids[rejection.index], rejection.code, rejection.message)
 
-    def _give_up(self, number: int, stage: Stage, code: ErrorCode, message: str) -> None:
+    def _give_up(self, number: int, code: ErrorCode, message: str) -> None:
         with transaction(self._pool, ATTEMPT_SECONDS) as connection:
-            self._note(connection.cursor(), number, stage, code, message)
+            self._note(connection.cursor(), number, code, message)
 
-    def _note(self, cursor: Cursor[Any], number: int, stage: Stage, code: ErrorCode, message: str) -> None:
-        parameters = {"id": number, "stage": stage.value, "code": code.value, "message": message}
+    def _note(self, cursor: Cursor[Any], number: int, code: ErrorCode, message: str) -> None:
+        """It stays at stage archive: the event counts already, and must not go through the pipeline again."""
+        parameters = {"id": number, "stage": Stage.ARCHIVE.value, "code": code.value, "message": message}
         cursor.execute(_SQL["give_up"], parameters)
 
 

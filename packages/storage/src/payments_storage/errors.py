@@ -107,7 +107,9 @@ def blob_errors(what: str) -> Iterator[None]:
     except (ServiceRequestError, ServiceResponseError) as error:
         raise ArchiveUnavailableError(f"Blob Storage: {what}: {type(error).__name__}") from error
     except HttpResponseError as error:
-        family = ArchiveUnavailableError if error.status_code in _PASSING_HTTP else PermanentStorageError
+        # Without a status the answer broke off in the middle.
+        passing = error.status_code is None or error.status_code in _PASSING_HTTP
+        family = ArchiveUnavailableError if passing else PermanentStorageError
         raise family(f"Blob Storage: {what}: HTTP {error.status_code} {error.reason}") from error
     except AzureError as error:
         raise PermanentStorageError(f"Blob Storage: {what}: {type(error).__name__}") from error

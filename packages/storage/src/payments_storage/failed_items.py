@@ -18,6 +18,7 @@ from payments_storage.errors import database_errors
 from payments_storage.sql import load_queries
 
 _SQL: Final = load_queries("failed_items")
+_CHOSEN: Final = _SQL["chosen"]
 _SECONDS: Final = 60
 _LOCK_SECONDS: Final = 600  # the pipeline's own limits end its work long before
 
@@ -126,10 +127,9 @@ class FailedItems:
         """Locks entries of one partition, without those that somebody else has or had; what is marked inside commits
         with the block. If the block raises, or this process dies, they are as they were.
         """
-        parameters = {"ids": _ids(chosen), "attempts": [each.attempts for each in chosen]}
         with self._transaction(_LOCK_SECONDS) as cursor:
             cursor.execute(_SQL["keep_locks"])
-            rows = cursor.execute(_SQL["lock"], parameters).fetchall()
+            rows = cursor.execute(_SQL["lock"], _known(chosen)).fetchall()
             yield LockedItems(cursor, [row[0] for row in rows], _delivery(chosen[0], rows))
 
     def archive_now(self, chosen: list[Chosen]) -> None:
@@ -137,19 +137,17 @@ class FailedItems:
         with self._transaction() as cursor:
             cursor.execute(_SQL["archive_now"], {"ids": _ids(chosen)})
 
-    def still_pending(self, chosen: list[Chosen]) -> dict[str, int]:
-        """Error code -> entries."""
+    def still_pending(self, chosen: list[Chosen]) -> list[tuple[str, bool, int]]:
+        """Error code, whether tried since, and how many entries."""
         with self._transaction() as cursor:
-            return dict(cursor.execute(_SQL["still_pending"], {"ids": _ids(chosen)}).fetchall())
+            return cursor.execute(_SQL["still_pending"], _known(chosen)).fetchall()
 
     def discard(self, chosen: list[Chosen], reason: str, by: str) -> int:
         """Gives them up, and returns how many: not those that somebody else has dealt with meanwhile, nor any event
         that counts and is not archived.
         """
-        attempts = [each.attempts for each in chosen]
-        parameters = {"ids": _ids(chosen), "attempts": attempts, "reason": reason, "by": by}
         with self._transaction() as cursor:
-            return cursor.execute(_SQL["discard"], parameters).rowcount
+            return cursor.execute(_SQL["discard"], {**_known(chosen), "reason": reason, "by": by}).rowcount
 
     @contextmanager
     def _transaction(self, seconds: float = _SECONDS) -> Iterator[Cursor[Any]]:
@@ -167,21 +165,13 @@ class LockedItems:
     ids: list[int]
     delivery: Delivery
 
-    def mask(self, masked: Delivery) -> None:
-        """Keeps the events as the guard has masked them just now, where it found more than it had before."""
-        found = [
-            index for index, body in enumerate(masked.bodies) if body is not self.delivery.bodies[index]
-        ]
-        parameters = {
-            "ids": [self.ids[index] for index in found],
-            "payloads": [masked.bodies[index] for index in found],
-            "redactions": [masked.redactions[index] for index in found],
-        }
-        if found:
-            self.cursor.execute(_SQL["mask"], parameters)
+    def mark(self, masked: Delivery, rejections: list[Rejection], by: str) -> None:
+        """Those rejected stay, with the reason of today; the others are replayed, by this person.
 
-    def mark(self, rejections: list[Rejection], by: str) -> None:
-        """Those rejected stay, with the reason of today; the others are replayed, by this person."""
+        `masked` is `delivery` as the guard masks it today. Only to be called when the pipeline has committed: its own
+        claim of a position waits for whoever is changing the entry there.
+        """
+        self._mask(masked)
         rejected = {rejection.index for rejection in rejections}
         replayed = [number for index, number in enumerate(self.ids) if index not in rejected]
         self.cursor.execute(_SQL["mark_replayed"], {"ids": replayed, "by": by})
@@ -196,13 +186,27 @@ class LockedItems:
         }
         self.cursor.execute(_SQL["mark_rejected"], parameters)
 
+    def _mask(self, masked: Delivery) -> None:
+        found = [index for index, body in enumerate(masked.bodies) if body is not self.delivery.bodies[index]]
+        parameters = {
+            "ids": [self.ids[index] for index in found],
+            "payloads": [masked.bodies[index] for index in found],
+            "redactions": [masked.redactions[index] for index in found],
+        }
+        self.cursor.execute(_SQL["mask"], parameters)
+
 
 def _of_chosen(statement: str) -> str:
-    return statement.replace("(chosen)", f"({_SQL['chosen']})")
+    return statement.replace("(chosen)", f"({_CHOSEN})")
 
 
 def _ids(chosen: list[Chosen]) -> list[int]:
     return [each.failed_item_id for each in chosen]
+
+
+def _known(chosen: list[Chosen]) -> dict[str, Any]:
+    """What tells an entry that somebody else has tried since."""
+    return {"ids": _ids(chosen), "attempts": [each.attempts for each in chosen]}
 
 
 def _delivery(place: Chosen, rows: list[Any]) -> Delivery:

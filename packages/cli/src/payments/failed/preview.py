@@ -3,7 +3,6 @@
 What only an attempt can show, such as a row that PostgreSQL refuses, it cannot foresee.
 """
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -11,7 +10,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from payments.failed.replay import awaits_archive, batches
+from payments.failed.replay import awaits_archive, batches, count
 from payments_core.event import TIMESTAMP, Delivery
 from payments_core.repeats import Identity, first_of_each, identities, judge_repeats
 from payments_storage.archive_memory import ArchiveMemory
@@ -27,13 +26,14 @@ _SECONDS: Final = 60
 @dataclass(slots=True)
 class Expected:
     """Of the chosen entries: `new` events would be stored, `duplicates` are, `to_archive` lack their file only;
-    `rejected` (by code) would fail again."""
+    `rejected` (by code) would fail again.
+    """
 
     chosen: int
     new: int = 0
     duplicates: int = 0
     to_archive: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
+    rejected: dict[str, int] = field(default_factory=dict)
 
 
 class Preview:
@@ -67,7 +67,7 @@ class Preview:
         duplicates, conflicts = judge_repeats(parsed.events.filter(pa.array(again, pa.bool_())), known)
         expected.new += counting.num_rows
         expected.duplicates += duplicates
-        expected.rejected.update(rejection.code.value for rejection in [*parsed.rejections, *conflicts])
+        count([*parsed.rejections, *conflicts], expected.rejected)
 
     def _stored_before(self, events: pa.Table) -> dict[Identity, int]:
         with transaction(self._pipeline.pool, _SECONDS) as connection:

@@ -1,16 +1,16 @@
-"""Puts failed events through the pipeline again: what it takes counts once, however often and by whomever it is replayed.
+"""Puts failed events through the pipeline again: what it takes counts once, however often it is replayed.
 
 The entries stay locked while their events are processed, and are marked only after the pipeline has committed: a
 replay that dies in between leaves them pending, and the next one finds their events stored already.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
 from payments_core.errors import Stage
+from payments_core.event import Rejection
 from payments_storage.errors import StorageError
 from payments_storage.failed_items import Chosen, FailedItems, LockedItems
 from payments_storage.intake import mask
@@ -33,17 +33,23 @@ class Replayed:
     duplicates: int = 0
     archived: int = 0
     left: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
+    rejected: dict[str, int] = field(default_factory=dict)
     stopped: str | None = None
 
     @property
     def tried(self) -> int:
-        return self.stored + self.duplicates + self.archived + self.left + self.rejected.total()
+        return self.stored + self.duplicates + self.archived + self.left + sum(self.rejected.values())
 
 
 def awaits_archive(item: Chosen) -> bool:
     """Whether its event counts, so that only its archive file is to be written."""
     return item.stage == Stage.ARCHIVE
+
+
+def count(rejections: Iterable[Rejection], codes: dict[str, int]) -> None:
+    """Adds them by code."""
+    for rejection in rejections:
+        codes[rejection.code.value] = codes.get(rejection.code.value, 0) + 1
 
 
 def batches(chosen: list[Chosen]) -> Iterator[list[Chosen]]:
@@ -69,7 +75,7 @@ class Replay:
         self._by = by
 
     def run(self, chosen: list[Chosen], progress: Callable[[int], None] = lambda _: None) -> Replayed:
-        """Never raises StorageError: what was done until then is told as well. `progress` gets the number dealt with."""
+        """Raises no StorageError: what was done until then is told as well. `progress` gets the number dealt with."""
         report = Replayed(len(chosen))
         try:
             for batch in batches([item for item in chosen if not awaits_archive(item)]):
@@ -85,13 +91,12 @@ class Replay:
 
     def _process(self, locked: LockedItems, report: Replayed) -> None:
         delivery = mask(locked.delivery)
-        locked.mask(delivery)
         intake = self._pipeline.intake
         outcome = intake.commit(delivery, intake.parse(delivery))
-        locked.mark(outcome.rejections, self._by)
+        locked.mark(delivery, outcome.rejections, self._by)
         report.stored += outcome.archived
         report.duplicates += outcome.duplicates
-        report.rejected.update(rejection.code.value for rejection in outcome.rejections)
+        count(outcome.rejections, report.rejected)
 
     def _archive(self, chosen: list[Chosen], report: Replayed) -> None:
         if not chosen:
@@ -99,6 +104,10 @@ class Replay:
         self._items.archive_now(chosen)
         while self._pipeline.deferred_archive.write_next():
             pass
-        pending = self._items.still_pending(chosen)
-        report.rejected.update(pending)
-        report.archived += len(chosen) - sum(pending.values())
+        report.archived += len(chosen)
+        for code, tried, entries in self._items.still_pending(chosen):
+            report.archived -= entries
+            if tried:
+                report.rejected[code] = report.rejected.get(code, 0) + entries
+            else:
+                report.left += entries

@@ -109,11 +109,13 @@ WHERE failed_item_id IN (
 )
 
 -- still_pending --
--- By code, what of these entries is not resolved.
-SELECT error_code, count(*) FROM failed_items
-WHERE failed_item_id = ANY (%(ids)s) AND status = 'pending'
-GROUP BY error_code
-ORDER BY error_code
+-- What of these entries is not resolved, by code, and whether it has been tried since they were chosen.
+SELECT item.error_code, item.attempts > known.attempts AS tried, count(*)
+FROM failed_items AS item
+JOIN unnest(%(ids)s::bigint[], %(attempts)s::int[]) AS known (failed_item_id, attempts) USING (failed_item_id)
+WHERE item.status = 'pending'
+GROUP BY item.error_code, tried
+ORDER BY item.error_code
 
 -- discard --
 -- Given up for ever. An event that counts and is not archived yet is never given up.

@@ -29,6 +29,11 @@ WHERE state = 'active'
     AND max_occurred_at >= %(min)b::timestamptz
 ORDER BY path
 
+-- deferred_payloads --
+-- Of these events, those that count and still wait for their archive file.
+SELECT event_id::text, payload FROM failed_items
+WHERE status = 'pending' AND stage = 'archive' AND event_id = ANY (%(event_ids)b::text[]::uuid[])
+
 -- copy_metrics --
 -- One row for each transaction and metric, in binary.
 COPY dynamic_metrics (transaction_id, correlation_id, metric_type, metric_value, metric_data, created_at)

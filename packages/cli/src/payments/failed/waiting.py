@@ -1,0 +1,41 @@
+"""The other half of the queue: whole deliveries in the dead-letter container, which the redrive brings back."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from payments_storage.dead_letters import DeadLetters
+from payments_storage.errors import StorageError
+
+_STAMP: Final = re.compile(r"^[^/]+/(\d{8}T\d{12})Z_")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Deliveries that wait, and that could not be read; the first ones' oldest event. `problem`: nobody could look."""
+
+    pending: int = 0
+    oldest: datetime | None = None
+    attempts: int = 0
+    unreadable: int = 0
+    problem: str | None = None
+
+
+def waiting_deliveries(letters: DeadLetters) -> Waiting:
+    try:
+        pending = list(letters.pending())
+        return Waiting(
+            pending=len(pending),
+            oldest=_enqueued_at(pending[0].name) if pending else None,
+            attempts=max((letter.attempts for letter in pending), default=0),
+            unreadable=sum(1 for _ in letters.unreadable()),
+        )
+    except StorageError as error:
+        return Waiting(problem=str(error))
+
+
+def _enqueued_at(name: str) -> datetime | None:
+    """When the hub took the first event, which a letter's name begins with."""
+    found = _STAMP.match(name)
+    return datetime.strptime(found[1], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC) if found else None
