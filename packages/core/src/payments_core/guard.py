@@ -92,9 +92,9 @@ _VERIFICATION: Final = (
 _CVV = re.compile(
     rf"{_VERIFICATION}(?:[ _-]?(?:code|value|{_NUMBER}))?(?:"
     rf'(?:"\s*,\s*"value)?(?:is|was|[^0-9a-z,;{{}}*]){{1,40}}+([0-9]{{3,4}})(?:\.0+)?{_END}'
-    rf"|([0-9]{{3,4}}){_END}"
     rf'|"\s*:\s*([0-9]{{1,2}})(?=\s*[,}}\]]))'.encode()  # a JSON number lost its leading zeros
 )
+_GLUED_CVV = re.compile(rf"(?<![0-9a-z_])(?:cvv2?|cvc2?)([0-9]{{3,4}}){_END}".encode())
 _CVV_WORDS: Final = (
     *(b"cvv", b"cvc", b"ccv", b"cvn", b"cvd", b"cvp2", b"cav2", b"csc"),
     *(b"security", b"verification", b"card"),
@@ -105,9 +105,14 @@ _SECRET = re.compile(
     rb"|(?:track[ _-]?(?:[123]|one|two)|(?<![a-z])mag(?:netic)?[ _-]?stripe|swipe)(?:[ _-]?(?:equivalent[ _-]?)?data)?"
     rb'|track[ _-]?data)"\s*:\s*(?:"([^"]*)"|(-?[0-9][0-9.e+-]{7,}))'
 )
-_SECRET_WORDS: Final = (b"track", b"mag", b"swipe", b"pin")
+_SECRETS: Final = (
+    (_CVV_WORDS, _CVV),
+    ((b"cvv", b"cvc"), _GLUED_CVV),
+    ((b"pin",), _PIN),
+    ((b"track", b"mag", b"swipe", b"pin"), _SECRET),
+)
 _TRACK_1 = re.compile(rb'%?b[0-9 ]{12,23}\^[^^"]{2,26}\^[^?"\s]*\??')
-_TRACK_2 = re.compile(rb"[0-9](?<![0-9a-z_*][0-9])([0-9]{12,18})[=d][0-9]{4,}f?\??")
+_TRACK_2 = re.compile(rb"[0-9](?<![0-9a-z_*][0-9])([0-9]{12,18})(?:=[0-9]{4,}|d[0-9]{4,}f?(?![0-9a-z]))\??")
 
 _KEY = re.compile(rb'"([^"]*)"\s*:\s*"?$')
 _NO_LETTER = re.compile(rb"[^a-z]")
@@ -257,7 +262,7 @@ def _at_words(scan: bytes, words: tuple[bytes, ...], pattern: re.Pattern[bytes])
 
 def _secrets(scan: bytes) -> Iterator[_Find]:
     """Values of which nothing may be shown."""
-    for words, pattern in ((_CVV_WORDS, _CVV), ((b"pin",), _PIN), (_SECRET_WORDS, _SECRET)):
+    for words, pattern in _SECRETS:
         for match in _at_words(scan, words, pattern):
             start, end = match.span(match.lastindex or 0)
             if scan[start:end].strip(b"*"):

@@ -12,7 +12,13 @@ from typing import Final
 
 import psycopg
 import psycopg_pool
-from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 
 from payments_core.errors import ErrorCode, Stage
 
@@ -107,8 +113,9 @@ def blob_errors(what: str) -> Iterator[None]:
     except (ServiceRequestError, ServiceResponseError) as error:
         raise ArchiveUnavailableError(f"Blob Storage: {what}: {type(error).__name__}") from error
     except HttpResponseError as error:
-        # Without a status the answer broke off in the middle.
-        passing = error.status_code is None or error.status_code in _PASSING_HTTP
+        # Without a status there is no token, or the answer broke off in the middle.
+        broke_off = error.status_code is None and not isinstance(error, ClientAuthenticationError)
+        passing = broke_off or error.status_code in _PASSING_HTTP
         family = ArchiveUnavailableError if passing else PermanentStorageError
         raise family(f"Blob Storage: {what}: HTTP {error.status_code} {error.reason}") from error
     except AzureError as error:

@@ -43,6 +43,7 @@ _SETTINGS = {
     "max_connections": "100",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    "log_error_verbosity": "terse",  # DETAIL and CONTEXT quote the row: payment data
 }
 _KEPT = {"shared_buffers": "256MB", "max_wal_size": "4GB"}  # durability stays at its default: on
 _TEMPORARY = {"shared_buffers": "64MB", "fsync": "off", "full_page_writes": "off"}

@@ -1,0 +1,148 @@
+"""Dead letters that fail again and again, that cannot be read, or that two redrives find at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from typing import Final
+
+import pytest
+from tests.integration.books import Books
+from tests.integration.events import Bad, Message, body, messages
+from tests.integration.system import System
+
+from payments_storage.redrive import MAX_ATTEMPTS, Redrive, RedriveReport
+
+from .conftest import OpenSystem, orphans
+from .fault_proxy import FaultProxy
+from .faulty_connection import Answer, Fault
+
+POISON: Final = "poison"
+
+
+def batch(number: int, *, poison: bool = False) -> list[Message]:
+    first = number * 2
+    kind = POISON if poison else "payment.captured"
+    return messages([body(first, event_type=kind), body(first + 1, event_type=kind)], first=first)
+
+
+def cancel_poison(system: System) -> None:
+    """Statements that store a marked event are cancelled every time, as by the statement time-out."""
+    system.owner_does(
+        "CREATE FUNCTION cancel() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE 'canceling statement due to statement timeout' USING ERRCODE = '57014'; END $$"
+    )
+    system.owner_does(
+        "CREATE TRIGGER cancel BEFORE INSERT ON aggregate_histograms FOR EACH ROW "
+        f"WHEN (NEW.event_type = '{POISON}') EXECUTE FUNCTION cancel()"
+    )
+
+
+def dead_letter(system: System, way: FaultProxy, books: Books, *numbers: int) -> None:
+    """PostgreSQL is away while these deliveries come."""
+    intake = system.runtime.pipeline.intake
+    with pytest.MonkeyPatch.context() as patch, way.doing(Fault.CUT, lambda _: True, times=None):
+        patch.setattr(intake, "_budget_seconds", 0.0)
+        for number in numbers:
+            assert system.deliver(batch(number)).dead_lettered == 2
+            books.deliver(batch(number))
+
+
+def redrive_at(system: System, now: datetime) -> RedriveReport:
+    pipeline = system.runtime.pipeline
+    parts = (pipeline.intake, pipeline.dead_letters, pipeline.deferred_archive, pipeline.services_answer)
+    return Redrive(*parts, now=lambda: now).run(60)
+
+
+def test_a_delivery_that_always_fails_does_not_hold_up_the_others_and_ends_with_a_person(
+    open_system: OpenSystem, postgres_way: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = open_system(retry_budget_seconds=1)
+    monkeypatch.setattr(system.runtime.pipeline.intake, "_budget_seconds", 0.0)
+    cancel_poison(system)
+    books = Books()
+    poisoned = batch(0, poison=True)
+    assert system.deliver(poisoned).dead_lettered == 2
+    dead_letter(system, postgres_way, books, 1, 2)
+    now = datetime.now(UTC)
+    report = redrive_at(system, now)
+    assert (report.letters, report.postponed) == (2, 1)
+    assert redrive_at(system, now + timedelta(minutes=1)).postponed == 0, "not due before its pause is over"
+    for attempt in range(2, MAX_ATTEMPTS):
+        (letter,) = system.runtime.pipeline.dead_letters.pending()
+        assert letter.attempts == attempt - 1
+        now = letter.next_attempt_at
+        assert redrive_at(system, now).postponed == 1
+    assert redrive_at(system, now + timedelta(hours=1)).quarantined == 1
+    assert list(system.runtime.pipeline.dead_letters.pending()) == []
+    exhausted = Bad("claim", "redrive_exhausted")
+    books.deliver([Message(each.body, each.sequence_number, each.enqueued_at, exhausted) for each in poisoned])
+    assert system.state(orphans(system)) == books.state()
+    assert system.rows("SELECT DISTINCT next_attempt_at FROM failed_items") == [(None,)]
+
+
+def test_a_file_that_is_no_delivery_is_set_aside_with_its_bytes(
+    open_system: OpenSystem, postgres_way: FaultProxy
+) -> None:
+    system = open_system(retry_budget_seconds=1)
+    books = Books()
+    dead_letter(system, postgres_way, books, 1)
+    container = system.runtime.pipeline.dead_letters._container
+    container.upload_blob("pending/0000_strange.parquet", b"strange")
+    report = system.runtime.pipeline.redrive.run(30)
+    assert (report.letters, report.unreadable, report.stopped) == (1, 1, None)
+    assert list(container.list_blob_names()) == ["unreadable/0000_strange.parquet"]
+    assert container.download_blob("unreadable/0000_strange.parquet").readall() == b"strange"
+    assert system.state() == books.state()
+
+
+def test_two_redrives_at_once_do_no_harm(open_system: OpenSystem, postgres_way: FaultProxy) -> None:
+    systems = [open_system(retry_budget_seconds=5), open_system(retry_budget_seconds=5)]
+    books = Books()
+    dead_letter(systems[0], postgres_way, books, *range(4))
+    for each in systems:
+        each.runtime.pipeline.pool.timeout = 5
+    together = Barrier(2)
+
+    def run(system: System) -> RedriveReport:
+        together.wait(10)
+        return system.runtime.pipeline.redrive.run(60)
+
+    with ThreadPoolExecutor(2) as threads:
+        reports = list(threads.map(run, systems))
+    assert [(report.postponed, report.quarantined, report.stopped) for report in reports] == [(0, 0, None)] * 2
+    assert sum(report.letters for report in reports) >= 4
+    assert list(systems[0].runtime.pipeline.dead_letters.pending()) == []
+    assert systems[0].state() == books.state()
+
+
+@pytest.mark.parametrize("fault", [Fault.BLACKHOLE, Fault.CUT, Answer(503)], ids=["no answer", "reset", "503"])
+def test_a_letter_whose_removal_fails_stays_and_the_next_redrive_finds_that_it_counts_already(
+    open_system: OpenSystem, postgres_way: FaultProxy, blob_way: FaultProxy, fault: Fault | Answer
+) -> None:
+    """As when the redrive is killed between its commit and the removal."""
+    system = open_system(retry_budget_seconds=1)
+    books = Books()
+    dead_letter(system, postgres_way, books, 1)
+    with blob_way.doing(fault, lambda message: message.kind == "DELETE", times=None) as struck:
+        assert system.runtime.pipeline.redrive.run(30).stopped is not None
+    assert struck
+    assert len(list(system.runtime.pipeline.dead_letters.pending())) == 1
+    assert system.state() == books.state()
+    before = system.dump()
+    assert system.runtime.pipeline.redrive.run(30).letters == 1
+    assert system.dump() == before
+    assert list(system.runtime.pipeline.dead_letters.pending()) == []
+
+
+def test_a_letter_that_arrives_in_halves_is_not_taken_for_an_unreadable_one(
+    open_system: OpenSystem, postgres_way: FaultProxy, blob_way: FaultProxy
+) -> None:
+    system = open_system(retry_budget_seconds=1)
+    books = Books()
+    dead_letter(system, postgres_way, books, 1)
+    with blob_way.doing(Fault.HALVE, lambda message: message.data.endswith(b"PAR1"), times=None) as struck:
+        report = system.runtime.pipeline.redrive.run(30)
+    assert struck
+    assert (report.unreadable, report.stopped is not None) == (0, True)
+    assert system.runtime.pipeline.redrive.run(30).letters == 1
+    assert system.state() == books.state()
