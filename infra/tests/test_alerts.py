@@ -63,17 +63,7 @@ def test_every_alert_reaches_the_people_on_call(recorded: Mapping[str, Stack], n
             assert "operations-on-call" in stack.waits_for(row.name), row.name
 
 
-# Signals whose log lines the application does not write yet. When it does, the test below says so, and the name goes.
-_AWAITED = {"differences"}
-_BY_NAME = [
-    pytest.param(
-        signal, id=name, marks=pytest.mark.xfail(name in _AWAITED, reason="the application does not log it yet")
-    )
-    for name, signal in signals().items()
-]
-
-
-@pytest.mark.parametrize("signal", _BY_NAME)
+@pytest.mark.parametrize("signal", signals().values(), ids=signals())
 def test_a_signal_looks_for_words_that_the_application_writes(signal: Signal) -> None:
     query = signal.rows
     for field in re.findall(r'extract\(@"\\b(\w+)=', query):

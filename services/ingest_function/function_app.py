@@ -49,3 +49,10 @@ def redrive(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host passes
 def maintain(timer: func.TimerRequest) -> None:  # noqa: ARG001
     """Daily, soon after midnight UTC: makes the coming days' partitions and drops those past retention."""
     timers.maintain(runtime)
+
+
+@app.function_name("reconcile")
+@app.timer_trigger(arg_name="timer", schedule="0 20 * * * *", run_on_startup=False)
+def reconcile(timer: func.TimerRequest) -> None:  # noqa: ARG001
+    """Hourly: proves that archive, index, metrics and aggregates agree on an hour, or a day, that has come to rest."""
+    timers.reconcile(runtime)

@@ -1,10 +1,10 @@
-"""The two functions of the app, called as the host calls them, on real stores."""
+"""The functions of the app, called as the host calls them, on real stores."""
 
 import importlib
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +30,7 @@ def functions(
     monkeypatch.setenv("POSTGRES_AUTH", "password")
     monkeypatch.setenv("ARCHIVE_CONNECTION_STRING", archive_container.connection_string)
     monkeypatch.setenv("ARCHIVE_CONTAINER", archive_container.name)
+    monkeypatch.setenv("DEAD_LETTER_CONTAINER", archive_container.dead_letters)
     # The import speeds up the library; what was there before comes back afterwards.
     monkeypatch.setattr(meta._BaseConverter, "_parse_datetime", vars(meta._BaseConverter)["_parse_datetime"])
     monkeypatch.delitem(sys.modules, "function_app", raising=False)
@@ -131,3 +132,17 @@ def test_the_timer_may_come_twice(functions: dict[str, Callable[..., Any]], syst
     for table in PARTITIONED:
         made = {f"{table}_{today + n * DAY:%Y%m%d}" for n in range(-1, 8)}
         assert made <= {name for (name,) in system.rows("SELECT relname FROM pg_class WHERE relkind = 'r'")}
+
+
+def test_the_reconcile_timer_looks_at_an_hour_at_rest_and_counts_what_differs(
+    functions: dict[str, Callable[..., Any]], system: System, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The alert `reconcile-difference` reads that count."""
+    at_rest = datetime.now(UTC).replace(minute=30, second=0, microsecond=0) - timedelta(hours=3)
+    run(system, messages(bodies(range(3), occurred_at=rfc3339(at_rest)), enqueued_at=at_rest))
+    with caplog.at_level(logging.INFO, "payments.reconcile"):
+        functions["reconcile"](timer=TimerRequest())
+        system.owner_does("DELETE FROM payment_metrics_5m")
+        functions["reconcile"](timer=TimerRequest())
+    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+    assert [line.partition(" events=")[2].split(" ")[:2] for line in lines] == [["3", "differences=0"], ["3", "differences=1"]]

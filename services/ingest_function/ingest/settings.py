@@ -1,12 +1,7 @@
-"""All settings of the function: those of the pipeline, and its own (docs/settings.md)."""
+"""All settings of the function: those that every host of the pipeline has (docs/settings.md)."""
 
-from pydantic import Field
-
-from payments_storage.pipeline_settings import PipelineSettings
+from payments_storage.timers import HostSettings
 
 
-class IngestSettings(PipelineSettings):
+class IngestSettings(HostSettings):
     """Read once, when the worker starts."""
-
-    partitions_ahead_days: int = Field(7, ge=1, le=60, description="days for which partitions are made ahead")
-    metrics_retention_days: int = Field(90, ge=1, description="days for which dynamic_metrics is kept")

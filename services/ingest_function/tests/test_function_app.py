@@ -42,7 +42,7 @@ def binding(function: Function) -> dict[str, Any]:
     return parsed
 
 
-TIMERS = {"maintain_partitions": "0 10 0 * * *", "redrive": "30 * * * * *"}
+TIMERS = {"maintain_partitions": "0 10 0 * * *", "redrive": "30 * * * * *", "reconcile": "0 20 * * * *"}
 
 
 def test_there_are_the_trigger_of_the_hub_and_the_timers_and_no_more(functions: dict[str, Function]) -> None:
@@ -76,7 +76,7 @@ def test_a_batch_that_fails_is_retried_without_end_ever_more_slowly(functions: d
 def test_a_timer_has_its_schedule_and_does_not_run_at_every_start(
     functions: dict[str, Function], name: str, schedule: str
 ) -> None:
-    """The daily ones soon after midnight UTC, the redrive every minute, apart from the full hour's crowd."""
+    """The daily one soon after midnight UTC, the others apart from the full hour's crowd."""
     assert binding(functions[name]) == {
         "type": "timerTrigger",
         "direction": "IN",

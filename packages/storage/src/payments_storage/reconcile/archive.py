@@ -1,0 +1,154 @@
+"""Reads the files of the manifest, each once and whole, and says which of them are not what the manifest claims."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob import ContainerClient
+
+from payments_core.event import EVENT_SCHEMA, TIMESTAMP
+from payments_storage.archive_path import day_folder
+from payments_storage.errors import blob_errors
+from payments_storage.reconcile.findings import Check, Kind
+from payments_storage.reconcile.sequences import Recorded
+from payments_storage.reconcile.snapshot import Snapshot
+from payments_storage.reconcile.span import Span
+from payments_storage.sql import load_queries
+
+_SQL: Final = load_queries("reconcile")
+
+_READERS: Final = 4
+_AHEAD: Final = 16
+_CHUNK_EVENTS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """A row of raw_event_files, in the order of the statement's columns."""
+
+    path: str
+    rows: int
+    bytes: int
+    min_occurred_at: datetime
+    max_occurred_at: datetime
+    event_hub: str
+    partition_id: str
+    first_sequence_number: int
+    last_sequence_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What Blob Storage has under a path: its size, and the events where there are any to read."""
+
+    bytes: int | None
+    events: pa.Table | None
+
+
+class Archive:
+    """Reads ahead with a few threads, and keeps no more than a few files in memory."""
+
+    def __init__(self, container: ContainerClient) -> None:
+        self._container = container
+
+    def events(self, snapshot: Snapshot, span: Span, files: Check, recorded: Recorded | None) -> Iterator[pa.Table]:
+        """The archived events of a span within one day, in tables of about 20,000."""
+        chunk: list[pa.Table] = []
+        size = 0
+        for row, content in self._contents(snapshot, span):
+            files.saw("files")
+            files.saw("rows", row.rows)
+            files.saw("bytes", row.bytes)
+            events = _usable(files, row, content)
+            if events is None:
+                continue
+            if row.min_occurred_at < span.start or row.max_occurred_at >= span.end:
+                events = within(events, span)
+            if recorded is not None:
+                recorded.look_up(row.event_hub, events)
+            chunk.append(events)
+            size += events.num_rows
+            if size >= _CHUNK_EVENTS:
+                yield pa.concat_tables(chunk)
+                chunk, size = [], 0
+        if size:
+            yield pa.concat_tables(chunk)
+
+    def _contents(self, snapshot: Snapshot, span: Span) -> Iterator[tuple[ManifestRow, _Content]]:
+        waiting: deque[tuple[ManifestRow, Future[_Content]]] = deque()
+        with ThreadPoolExecutor(_READERS, "reconcile") as readers:
+            try:
+                for values in snapshot.each(_SQL["files_of_span"], start=span.start, end=span.end):
+                    row = ManifestRow(*values)
+                    waiting.append((row, readers.submit(self._read, row.path)))
+                    if len(waiting) >= _AHEAD:
+                        row, future = waiting.popleft()
+                        yield row, future.result()
+                for row, future in waiting:
+                    yield row, future.result()
+            finally:
+                readers.shutdown(cancel_futures=True)
+
+    def _read(self, path: str) -> _Content:
+        with blob_errors(f"read {path}"), suppress(ResourceNotFoundError):
+            data = self._container.download_blob(path).readall()
+            return _Content(len(data), _decode(data))
+        return _Content(None, None)
+
+
+def _decode(data: bytes) -> pa.Table | None:
+    """The events; None where the bytes are no Parquet file with the columns of an event."""
+    try:
+        return pq.read_table(BytesIO(data), columns=EVENT_SCHEMA.names, use_threads=False).cast(EVENT_SCHEMA)
+    except (pa.ArrowException, OSError, ValueError, KeyError):
+        return None
+
+
+def within(events: pa.Table, span: Span) -> pa.Table:
+    """Those of the events that occurred in the span."""
+    start, end = (pa.scalar(moment, TIMESTAMP) for moment in (span.start, span.end))
+    times = events["occurred_at"]
+    return events.filter(pc.and_(pc.greater_equal(times, start), pc.less(times, end)))
+
+
+def _usable(files: Check, row: ManifestRow, content: _Content) -> pa.Table | None:
+    """The events of the file, whatever else is wrong with it; names what is."""
+    if content.events is None:
+        files.note("events of files that cannot be read are missing in every comparison below")
+    if content.bytes is None:
+        files.differs(Kind.FILE_MISSING, row.path, f"{row.rows} rows, {row.bytes} bytes")
+        return None
+    if content.events is None:
+        files.differs(Kind.FILE_UNREADABLE, row.path, f"{row.rows} rows, {row.bytes} bytes", f"{content.bytes} bytes")
+        return None
+    expected = {name: getattr(row, name) for name in ManifestRow.__slots__ if name not in ("path", "event_hub")}
+    expected["folder"] = day_folder(row.min_occurred_at)
+    found = _describe(row.path, content.bytes, content.events)
+    for name, value in expected.items():
+        if found[name] != value:
+            files.differs(Kind.FILE_DIFFERS, row.path, f"{name} {value}", f"{name} {found[name]}")
+    return content.events
+
+
+def _describe(path: str, size: int, events: pa.Table) -> dict[str, Any]:
+    times = pc.min_max(events["occurred_at"]).as_py()
+    numbers = pc.min_max(events["sequence_number"]).as_py()
+    return {
+        "rows": events.num_rows,
+        "bytes": size,
+        "min_occurred_at": times["min"],
+        "max_occurred_at": times["max"],
+        "partition_id": ", ".join(pc.unique(events["partition_id"]).to_pylist()),
+        "first_sequence_number": numbers["min"],
+        "last_sequence_number": numbers["max"],
+        "folder": path.rpartition("/")[0],
+    }
