@@ -1,15 +1,17 @@
 """Fixtures on real servers: one PostgreSQL and one Azurite a test process, one database or container a test.
 
-Tests that use them carry the marker `services`.
+Tests that use them carry the marker `services`. `--services` says what the servers are: containers, or embedded ones.
 """
 
 import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import pytest
 
+from payments.local import containers
 from payments.local.azurite import Azurite
 from payments.local.database import MIGRATOR, READER, WRITER, create_database, create_logins, drop_database
 from payments.local.migrate import migrate
@@ -18,7 +20,9 @@ from payments.local.postgres import PostgresServer
 from payments.local.state import State, fresh
 
 _TEMPLATE = "migrated"
-_ON_SERVERS = {"server_place", "postgres_server", "migrated_template", "database", "azurite", "archive_container"}
+_ON_SERVERS = {
+    "server_place", "postgres_server", "migrated_template", "database", "azurite", "archive_container", "event_hub"
+}  # fmt: skip
 _numbers = itertools.count()
 
 
@@ -41,16 +45,49 @@ class ArchiveContainer:
     dead_letters: str
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--services",
+        choices=("auto", "containers", "embedded"),
+        default="auto",
+        help="PostgreSQL and Azurite for the tests: containers (with Docker; the Event Hubs emulator too), embedded "
+        "servers, or containers where their images can be had, else embedded (auto)",
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and _ON_SERVERS.intersection(item.fixturenames):
             item.add_marker(pytest.mark.services)
+        if isinstance(item, pytest.Function) and "event_hub" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("event_hub"))  # one emulator, for whichever process has them
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("POSTGRES_", "ARCHIVE_", "DEAD_LETTER_"))]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def no_containers(pytestconfig: pytest.Config) -> str | None:
+    """Why the servers are embedded; None when they are containers."""
+    wish = cast("str", pytestconfig.getoption("services"))
+    if wish == "embedded":
+        return "--services embedded"
+    reason = containers.unavailable()
+    if reason is not None and wish == "containers":
+        pytest.exit(f"--services containers: {reason}", returncode=1)
+    return reason
+
+
+@pytest.fixture(scope="session")
+def event_hub(no_containers: str | None) -> Iterator[str]:
+    """The connection string of an emulator with the hub `payments`; skips where there is none."""
+    if no_containers is not None:
+        pytest.skip(f"The Event Hubs emulator is to be had as a container only ({no_containers}).")
+    with containers.emulator() as connection_string:
+        yield connection_string
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +102,10 @@ def _server_state(server_place: Place) -> State:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(server_place: Place, _server_state: State) -> Iterator[PostgresServer]:
+def postgres_server(server_place: Place, _server_state: State, no_containers: str | None) -> Iterator[PostgresServer]:
     """A server with the logins and no database yet. It does not wait for the disk (fsync off)."""
-    server = PostgresServer(server_place, _server_state)
+    kind = PostgresServer if no_containers else containers.PostgresContainer
+    server = kind(server_place, _server_state)
     try:
         server.start()
         create_logins(server)
@@ -93,8 +131,9 @@ def database(postgres_server: PostgresServer, migrated_template: str) -> Iterato
 
 
 @pytest.fixture(scope="session")
-def azurite(server_place: Place, _server_state: State) -> Iterator[Azurite]:
-    server = Azurite(server_place, _server_state)
+def azurite(server_place: Place, _server_state: State, no_containers: str | None) -> Iterator[Azurite]:
+    kind = Azurite if no_containers else containers.AzuriteContainer
+    server = kind(server_place, _server_state)
     try:
         server.start()
         yield server

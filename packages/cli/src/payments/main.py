@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from payments.commands import demo, failed, ingest, migrate, produce, services
+from payments.commands import consume, demo, failed, ingest, migrate, produce, reconcile, services
 from payments.errors import Status, UserError
 from payments_storage.errors import StorageError
 from payments_storage.settings import SettingsError
@@ -35,8 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(services.app, name="services")
-app.add_typer(failed.app, name="failed")
 app.command()(migrate.migrate)
 app.command()(demo.demo)
 app.command()(produce.produce)
 app.command()(ingest.ingest)
+app.command()(consume.consume)
+app.add_typer(failed.app, name="failed")
+app.command()(reconcile.reconcile)

@@ -1,4 +1,4 @@
-"""`payments produce`: invented payment events as NDJSON, to a file or standard output."""
+"""`payments produce`: invented payment events as NDJSON, to a file or standard output, or to an event hub."""
 
 import json
 import math
@@ -6,10 +6,11 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
@@ -17,6 +18,8 @@ from typing import Annotated, BinaryIO, Final
 import typer
 
 from payments.errors import Status, UserError
+from payments.eventhub.address import Address
+from payments.eventhub.send import sending
 from payments.meter import Meter
 from payments.produce.stream import Counts, Recipe, lines
 
@@ -26,8 +29,16 @@ _BLOCK: Final = 500  # lines a write
 _BEATS_A_SECOND: Final = 20  # writes a second when paced
 
 
+class Target(StrEnum):
+    """Where the events go."""
+
+    FILE = "file"
+    EVENTHUB = "eventhub"
+
+
 def produce(
     *,
+    to: Annotated[Target, typer.Option(help="file, or eventhub: EVENTHUB_NAME and its namespace.")] = Target.FILE,
     events: Annotated[int, typer.Option(min=1, help="How many lines.")] = 1_000,
     output: Annotated[Path, typer.Option("--output", "-o", help="A file, or - for standard output.")] = Path("-"),
     rate: Annotated[float | None, typer.Option(min=0.1, help="Lines a second. Default: as fast as it goes.")] = None,
@@ -46,13 +57,16 @@ def produce(
 ) -> None:
     """Produce realistic payment events, one JSON object a line.
 
+    To an event hub they go in batches, those of a transaction to one partition and in their order.
     With --rate and neither --end nor --span the events happen now, as they are written.
 
     Example: payments produce --events 200000 --malformed 0.01 --output events.ndjson
     """
     if duplicates + malformed > 1:
         raise UserError("--duplicates and --malformed are shares of all lines: together at most 1.", Status.WRONG_USAGE)
-    to_stdout = output == Path("-")
+    if to is Target.EVENTHUB and output != Path("-"):
+        raise UserError("--output is for --to file: leave one of the two away.", Status.WRONG_USAGE)
+    to_stdout = to is Target.FILE and output == Path("-")
     if as_json and to_stdout:
         raise UserError("--json would mix with the events on standard output. Add --output FILE.", Status.WRONG_USAGE)
     now = datetime.now(UTC).replace(microsecond=0)
@@ -70,10 +84,10 @@ def produce(
         malformed=malformed,
     )
     counts = Counts()
-    with _opened(output) as file, Meter("produce") as meter:
+    opened = _to_hub() if to is Target.EVENTHUB else _opened(output)
+    with opened as write, Meter("produce") as meter:
         for block in _blocks(lines(recipe, counts), rate):
-            file.write(b"".join(block))
-            file.flush()
+            write(block)
             if not to_stdout:
                 meter.show(counts.events, counts.events, events)
     _report(recipe, counts, as_json=as_json)
@@ -92,15 +106,27 @@ def _blocks(source: Iterator[bytes], rate: float | None) -> Iterator[list[bytes]
 
 
 @contextmanager
-def _opened(output: Path) -> Iterator[BinaryIO]:
+def _opened(output: Path) -> Iterator[Callable[[list[bytes]], None]]:
     if output == Path("-"):
-        yield sys.stdout.buffer
+        yield lambda block: _write(sys.stdout.buffer, block)
         return
     try:
         with output.open("wb") as file:
-            yield file
+            yield lambda block: _write(file, block)
     except OSError as error:
         raise UserError(f"Cannot write {output}: {error.strerror}. Name another file with --output.") from error
+
+
+def _write(file: BinaryIO, block: list[bytes]) -> None:
+    file.write(b"".join(block))
+    file.flush()
+
+
+@contextmanager
+def _to_hub() -> Iterator[Callable[[list[bytes]], None]]:
+    with sending(Address.load()) as sender:
+        yield sender.send
+        sender.finish()
 
 
 def _duration(text: str) -> timedelta:

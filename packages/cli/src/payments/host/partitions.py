@@ -8,9 +8,14 @@ from zlib import crc32
 _TRANSACTION_ID: Final = re.compile(rb'"transaction_id"\s*:\s*("[^"\\]{1,1024}"|[0-9]+)')
 
 
-def partition_of(line: bytes, partitions: int) -> int:
+def transaction_of(line: bytes) -> bytes | None:
+    """As it is written in the line: a text with its quotes, or digits."""
     found = _TRANSACTION_ID.search(line)
-    return crc32(found[1] if found else line) % partitions
+    return found[1] if found else None
+
+
+def partition_of(line: bytes, partitions: int) -> int:
+    return crc32(transaction_of(line) or line) % partitions
 
 
 def spread(lines: list[bytes], partitions: int) -> dict[int, list[bytes]]:

@@ -14,6 +14,7 @@ from psycopg import sql
 from payments.local.postgres import SUPERUSER, PostgresServer
 
 MIGRATOR, WRITER, READER = "migrator", "ingest", "analyst"
+_GRANTS_WITH_OPTIONS = 160_000
 # The migrations create these too, where they are absent; here they come first, so that the logins can be members.
 _GROUPS = {"payments_writer": WRITER, "payments_reader": READER}
 
@@ -34,11 +35,13 @@ def create_logins(server: PostgresServer) -> None:
                 connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(group)))
             connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(member)))
             # What PostgreSQL gives to the creator of a role: the migrator would be that on a server without us.
-            connection.execute(
-                sql.SQL("GRANT {} TO {} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE").format(
-                    sql.Identifier(group), sql.Identifier(MIGRATOR)
+            # Before 16 a role with CREATEROLE may grant any group, and the options are not known.
+            if connection.info.server_version >= _GRANTS_WITH_OPTIONS:
+                connection.execute(
+                    sql.SQL("GRANT {} TO {} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE").format(
+                        sql.Identifier(group), sql.Identifier(MIGRATOR)
+                    )
                 )
-            )
 
 
 def create_database(server: PostgresServer, name: str, template: str = "template1") -> None:
