@@ -1,4 +1,4 @@
-"""The function app's timers in a thread, for a host that has none: minutely redrive, hourly reconcile, daily partitions."""
+"""The function app's timers in a thread, for a host that has none."""
 
 import logging
 import time
