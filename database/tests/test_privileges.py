@@ -73,6 +73,7 @@ WRITER_MAY_NOT = [
     "SELECT expired_partitions('ingested_events', '2024-01-01')",
     "SELECT * FROM schema_migrations",
     "CREATE TABLE mine ()",
+    "CREATE TEMPORARY TABLE mine ()",
     "CREATE SCHEMA mine",
     "CREATE FUNCTION mine() RETURNS int LANGUAGE sql RETURN 1",
     "SET ROLE migrator",
@@ -96,6 +97,7 @@ READER_MAY_NOT = [
     "SELECT * FROM ensure_partitions('2024-01-01', '2024-01-02')",
     "SELECT * FROM drop_expired_partitions(8, 90, '2024-01-01')",
     "CREATE TABLE mine ()",
+    "CREATE TEMPORARY TABLE mine ()",
 ]  # fmt: skip
 
 
