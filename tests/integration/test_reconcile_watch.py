@@ -69,10 +69,11 @@ def test_each_kind_of_difference_is_an_error_in_the_log(system: System, caplog: 
     assert findings is not None
     assert findings.count == 12
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert [error.partition(" ")[2] for error in errors] == [
+    expected = (
         f"payments: 12 differ (payments_differ): run payments reconcile --from {NOON:%Y-%m-%dT%H:%M:%SZ} "
         f"--to {NOON + HOUR:%Y-%m-%dT%H:%M:%SZ}"
-    ]
+    )
+    assert [error.partition(" ")[2] for error in errors] == [expected]
     assert "events=60 differences=12" in caplog.records[-1].getMessage()
 
 
