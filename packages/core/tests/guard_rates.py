@@ -1,6 +1,6 @@
 """The figures of docs/card-data.md: how often the guard takes a value for card data, and what an event costs it.
 
-make guard-rates            a million values of each shape (about ten minutes)
+make guard-rates            100,000 values of each shape (about a minute)
 python packages/core/tests/guard_rates.py --values 20000
 """
 
@@ -74,7 +74,7 @@ def _seconds(bodies: list[bytes]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--values", type=int, default=1_000_000, help="of each shape (1000000)")
+    parser.add_argument("--values", type=int, default=100_000, help="of each shape (100000)")
     values: int = parser.parse_args().values
     for batch in (100, 1_000, 10_000):
         print(f"batches of {batch}: {microseconds(batch):.2f} us an event", flush=True)  # noqa: T201

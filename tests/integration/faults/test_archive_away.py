@@ -137,12 +137,12 @@ def test_an_upload_that_fails_is_tried_again_and_deferred_when_the_budget_is_spe
     open_system: OpenSystem, blob_way: FaultProxy, action: Action, *, for_ever: bool
 ) -> None:
     """A Retry-After is not waited for: what does not come back within the budget is left to the redrive."""
-    system = open_system(retry_budget_seconds=1)
+    system = open_system(retry_budget_seconds=2)
     started = time.monotonic()
     with blob_way.doing(action, lambda message: message.kind == "PUT", times=None if for_ever else 1) as struck:
         outcome = system.deliver(batch(0))
     assert (outcome.archived, outcome.deferred) == ((0, 3) if for_ever else (3, 0))
-    assert len(struck) >= (3 if for_ever else 1)
+    assert len(struck) >= (2 if for_ever else 1)
     assert time.monotonic() - started < 30, "a Retry-After was waited for"
     books = Books()
     books.deliver(batch(0))
