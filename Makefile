@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTHON_CODE := packages services database tests
 
-.PHONY: help setup setup-infra golden demo test test-unit test-integration lint format schema lock clean
+.PHONY: help setup setup-infra golden demo test test-unit test-integration test-crash hostile-cost guard-rates lint format schema lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -45,6 +45,16 @@ test-unit: setup setup-infra ## only the tests that need no server
 
 test-integration: setup setup-infra ## only the tests on real PostgreSQL and real Azurite
 	pytest -m services
+
+KILLS ?= 400
+test-crash: setup setup-infra ## workers killed in mid-work, KILLS=400 times; SEED=... replays a run
+	CRASH_KILLS=$(KILLS) CRASH_SEED=$(SEED) pytest -n 0 -s tests/integration/crash/test_crash.py
+
+hostile-cost: setup setup-infra ## what hostile batches cost, as multiples of a good one (docs/guarantees.md)
+	PYTHONPATH=services/ingest_function python -m tests.integration.hostile.cost
+
+guard-rates: setup ## the guard's false positives, and what it costs an event (docs/card-data.md)
+	python packages/core/tests/guard_rates.py
 
 lint: setup setup-infra ## ruff, mypy strict, import contracts
 	ruff check .

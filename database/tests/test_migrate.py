@@ -1,8 +1,11 @@
 """Migrating: repeatable, safe to run twice at once, under the limits that it sets, and clear when it cannot."""
 
+from __future__ import annotations
+
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -17,6 +20,9 @@ from payments.local.database import MIGRATOR, READER, WRITER, create_database, d
 from payments.local.migrate import MIGRATIONS, apply_migrations, migrate
 from payments.local.postgres import PostgresServer
 from payments.main import app
+
+if TYPE_CHECKING:
+    from conftest import Database
 
 FILES = sorted(file.name for file in MIGRATIONS.glob("*.sql"))
 
@@ -78,13 +84,21 @@ def test_a_role_that_another_database_creates_at_this_moment_is_no_error(empty_d
         first.execute("DROP ROLE racing_writer, racing_reader")
 
 
+def limits_of(dsn: str) -> list[str]:
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    with psycopg.connect(dsn) as connection:
+        rows = [connection.execute(sql.SQL("SHOW {}").format(sql.Identifier(name))).fetchone() for name in names]
+    return [row[0] for row in rows if row]
+
+
 def test_limits_hold_for_every_login_of_the_database(postgres_server: PostgresServer, empty_database: str) -> None:
     apply_migrations(postgres_server.dsn(MIGRATOR, empty_database))
     for login in (WRITER, READER):
-        with psycopg.connect(postgres_server.dsn(login, empty_database)) as connection:
-            names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-            limits = [connection.execute(sql.SQL("SHOW {}").format(sql.Identifier(n))).fetchone() for n in names]
-            assert limits == [("1min",), ("10s",), ("1min",)]
+        assert limits_of(postgres_server.dsn(login, empty_database)) == ["1min", "10s", "1min"]
+
+
+def test_the_copies_that_tests_work_on_have_the_limits_too(database: Database) -> None:
+    assert limits_of(database.dsn) == ["1min", "10s", "1min"]
 
 
 def test_only_members_connect_and_nobody_makes_temporary_tables(

@@ -1,4 +1,4 @@
-"""What the writer and the reader may do, and nothing else."""
+"""What the writer, the reader and the migrator may do, and nothing else."""
 # ruff: noqa: S608 - the statements are made of names that stand here
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ WRITER_MAY_NOT = [
     "SELECT expired_partitions('ingested_events', '2024-01-01')",
     "SELECT * FROM schema_migrations",
     "CREATE TABLE mine ()",
+    "CREATE TEMPORARY TABLE mine ()",
     "CREATE SCHEMA mine",
     "CREATE FUNCTION mine() RETURNS int LANGUAGE sql RETURN 1",
     "SET ROLE migrator",
@@ -96,7 +97,29 @@ READER_MAY_NOT = [
     "SELECT * FROM ensure_partitions('2024-01-01', '2024-01-02')",
     "SELECT * FROM drop_expired_partitions(8, 90, '2024-01-01')",
     "CREATE TABLE mine ()",
+    "CREATE TEMPORARY TABLE mine ()",
 ]  # fmt: skip
+MIGRATOR_MAY = [
+    "CREATE TABLE mine ()",
+    "ALTER TABLE failed_items ADD COLUMN more int",
+    "DROP TABLE failed_items",
+    "CREATE SCHEMA mine",
+    "CREATE ROLE somebody NOLOGIN",
+    "SELECT * FROM schema_migrations",
+    "SELECT * FROM ensure_partitions('2024-01-01', '2024-01-02')",
+]
+MIGRATOR_MAY_NOT = [
+    "CREATE ROLE somebody SUPERUSER",
+    "SET ROLE postgres",
+    "SET ROLE payments_writer",
+    "ALTER ROLE postgres PASSWORD 'x'",
+    "ALTER ROLE ingest PASSWORD 'x'",
+    "ALTER DATABASE postgres SET lock_timeout = '1s'",
+    "SELECT * FROM pg_authid",
+    "SELECT pg_read_file('PG_VERSION')",
+    "COPY failed_items TO PROGRAM 'true'",
+    "COPY failed_items FROM '/etc/hostname'",
+]
 
 
 def refused(dsn: str, statements: list[str]) -> list[str]:
@@ -114,8 +137,12 @@ def refused(dsn: str, statements: list[str]) -> list[str]:
 
 @pytest.mark.parametrize(
     ("login", "allowed", "denied"),
-    [("dsn", WRITER_MAY, WRITER_MAY_NOT), ("analyst_dsn", READER_MAY, READER_MAY_NOT)],
-    ids=["writer", "reader"],
+    [
+        ("dsn", WRITER_MAY, WRITER_MAY_NOT),
+        ("analyst_dsn", READER_MAY, READER_MAY_NOT),
+        ("migrator_dsn", MIGRATOR_MAY, MIGRATOR_MAY_NOT),
+    ],
+    ids=["writer", "reader", "migrator"],
 )
 def test_a_login_may_do_its_work_and_nothing_else(
     database: Database, login: str, allowed: list[str], denied: list[str]

@@ -60,7 +60,7 @@ def test_a_day_that_is_too_much_is_left_to_the_command_and_the_log_says_so(
     assert f"has 61 events, too many for the timer: run payments reconcile --from {DAY_SPAN.day}" in caplog.text
 
 
-def test_each_difference_is_an_error_in_the_log(system: System, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_kind_of_difference_is_an_error_in_the_log(system: System, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "payments.reconcile")
     spread(system)
     system.deliver(messages(bodies([70], occurred_at=rfc3339(NOON - DAY)), first=60))
@@ -69,8 +69,11 @@ def test_each_difference_is_an_error_in_the_log(system: System, caplog: pytest.L
     assert findings is not None
     assert findings.count == 12
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert len(errors) == 12
-    assert errors[0].endswith("card EUR captured: expected=sum 50 found=sum 50.01")
+    expected = (
+        f"payments: 12 differ (payments_differ): run payments reconcile --from {NOON:%Y-%m-%dT%H:%M:%SZ} "
+        f"--to {NOON + HOUR:%Y-%m-%dT%H:%M:%SZ}"
+    )
+    assert [error.partition(" ")[2] for error in errors] == [expected]
     assert "events=60 differences=12" in caplog.records[-1].getMessage()
 
 

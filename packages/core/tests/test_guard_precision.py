@@ -1,4 +1,4 @@
-"""Identifiers, times and amounts are no card numbers; docs/card-data.md has the rates over a million of each."""
+"""Identifiers, times and amounts are no card numbers; docs/card-data.md has the rates over 100,000 of each."""
 
 import json
 from random import Random

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pyarrow as pa
 import pytest
 
-from payments_storage.archive_path import archive_path, day_folder, plan_files
+from payments_storage.archive_path import DAYS_AT_MOST, archive_path, day_folder, plan_files, split_by_days
 from payments_storage.raw_event import RawEvent, to_table
 
 from .samples import NOON, raw_event, raw_events
@@ -74,3 +74,18 @@ def test_a_table_in_chunks_is_planned_as_one() -> None:
     chunks = pa.concat_tables([to_table([raw_event(0)]), to_table([raw_event(1)])])
     (file,) = plan_files(chunks)
     assert file.events.num_rows == 2
+
+
+def test_of_too_many_days_those_with_most_events_come_first_and_nothing_is_lost() -> None:
+    day = timedelta(days=1)
+    days = [0, 1, 1, 2, 3, 3, 3, 4]
+    events = to_table([raw_event(n, occurred_at=NOON + day * number) for n, number in enumerate(days)])
+    now, later = split_by_days(events, at_most=2)
+    assert now["sequence_number"].to_pylist() == [101, 102, 104, 105, 106]
+    assert later["sequence_number"].to_pylist() == [100, 103, 107]
+
+
+def test_days_up_to_the_limit_are_left_as_they_are() -> None:
+    events = to_table([raw_event(n, occurred_at=NOON + timedelta(days=n)) for n in range(DAYS_AT_MOST)])
+    now, later = split_by_days(events)
+    assert (now.equals(events), later.num_rows) == (True, 0)

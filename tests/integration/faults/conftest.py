@@ -125,7 +125,7 @@ def open_system(database_behind: "Database", archive_behind: "ArchiveContainer")
 
 @pytest.fixture
 def system(open_system: OpenSystem) -> System:
-    return open_system(retry_budget_seconds=5)
+    return open_system(retry_budget_seconds=30)
 
 
 def orphans(system: System) -> frozenset[str]:

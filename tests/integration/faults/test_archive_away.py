@@ -96,7 +96,7 @@ def test_a_batch_does_not_even_try_for_a_minute_after_blob_storage_was_away(
     with blob_way.doing(Answer(503), lambda _: True, times=None) as struck:
         assert system.deliver(batch(1)).deferred == 3
     assert struck == []
-    assert 50 < system.runtime.pipeline.intake._archive_away_until - time.monotonic() < 60
+    assert 0 < system.runtime.pipeline.intake._archive_away_until - time.monotonic() <= 60
     forget_pause(system)
     assert system.deliver(batch(2)).archived == 3
 
@@ -137,13 +137,13 @@ def test_an_upload_that_fails_is_tried_again_and_deferred_when_the_budget_is_spe
     open_system: OpenSystem, blob_way: FaultProxy, action: Action, *, for_ever: bool
 ) -> None:
     """A Retry-After is not waited for: what does not come back within the budget is left to the redrive."""
-    system = open_system(retry_budget_seconds=1)
+    system = open_system(retry_budget_seconds=2)
     started = time.monotonic()
     with blob_way.doing(action, lambda message: message.kind == "PUT", times=None if for_ever else 1) as struck:
         outcome = system.deliver(batch(0))
     assert (outcome.archived, outcome.deferred) == ((0, 3) if for_ever else (3, 0))
-    assert len(struck) >= (3 if for_ever else 1)
-    assert time.monotonic() - started < 1 + 3 * 1.1 + 2, "the budget, an attempt's three requests, and some patience"
+    assert len(struck) >= (2 if for_ever else 1)
+    assert time.monotonic() - started < 30, "a Retry-After was waited for"
     books = Books()
     books.deliver(batch(0))
     assert redrive(system) == outcome.deferred

@@ -11,7 +11,7 @@ from payments_storage.errors import TransientStorageError
 
 from .conftest import OpenSystem
 from .fault_proxy import FaultProxy
-from .faulty_connection import Answer, Fault
+from .faulty_connection import Answer, Delay, Fault
 from .wire import Message as Request
 
 WINDOW = 8
@@ -83,6 +83,17 @@ def test_the_archive_is_read_for_events_before_the_window_only(
         else:
             assert system.deliver(messages(contents, enqueued_at=day)).duplicates == 3
     assert bool(struck) == reads
+
+
+def test_of_the_days_between_two_events_nothing_is_read(system: System, blob_way: FaultProxy) -> None:
+    """Else one event of the year 2000 would have the whole archive read."""
+    days = [LONG_AGO - number * DAY for number in range(3)]
+    contents = [body(n, occurred_at=rfc3339(day)) for n, day in enumerate(days)]
+    run(system, messages(contents, enqueued_at=LONG_AGO))
+    forget_ids(system)
+    with blob_way.doing(Delay(0), is_read, times=None) as struck:
+        assert system.deliver(messages([contents[0], contents[2]], enqueued_at=LONG_AGO)).duplicates == 2
+    assert len(struck) == 2
 
 
 def test_while_the_archive_cannot_be_read_nothing_past_the_window_counts(

@@ -9,18 +9,21 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from tests.integration.events import NOT_JSON, Bad, Message, body, messages
+from tests.integration.events import DAY, NOT_JSON, TODAY, Bad, Message, body, messages
 from tests.integration.system import System
 
 from payments.local.azurite import Azurite
 from payments.local.postgres import SUPERUSER, PostgresServer
 from payments_storage import unit_of_work
 from payments_storage.errors import PermanentStorageError, TransientStorageError
+from payments_storage.reconcile.reconcile import Kept
+from payments_storage.reconcile.watch import watch
 
 from .conftest import OpenSystem
 from .everything_written import EverythingWritten, everything_written
@@ -30,6 +33,7 @@ from .faulty_connection import Answer, Fault
 if TYPE_CHECKING:
     from conftest import ArchiveContainer, Database
 
+HOUR: Final = timedelta(hours=1)
 MARK: Final = "xmarkedx"
 WRONG_KEY: Final = base64.b64encode(b"a marked account key, which is wrong").decode()
 WRONG_PASSWORD: Final = "marked-password-which-is-wrong"
@@ -131,6 +135,18 @@ def test_when_blob_storage_fails_and_the_archive_files_follow(
             system.owner_does("UPDATE failed_items SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
             system.runtime.pipeline.redrive.run(30)
             written.lines += notes(system)
+
+
+def test_when_reconcile_finds_every_table_damaged(system: System, written: EverythingWritten) -> None:
+    system.deliver(batch(0))
+    for table in ("dynamic_metrics", "ingested_events", "payment_metrics_5m", "aggregate_histograms"):
+        system.owner_does(f"DELETE FROM {table}")  # noqa: S608 - ours
+    findings = watch(system.runtime.pipeline, Kept(8, 90), TODAY + DAY + 2 * HOUR)
+    assert findings is not None
+    assert {name for name, check in findings.checks.items() if check.count} == {
+        *("index", "metrics", "payments", "histograms"),
+    }
+    assert any("differ (metric_missing)" in line for line in written.lines)
 
 
 def test_when_both_are_away(

@@ -146,7 +146,7 @@ _WORD_GAP: Final = r"(?:[ _\x80-\xff-]|\\u....)*"
 _SCREEN: Final = (
     # the shapes of a number whose first digit may be a card's, and tracks of any number;
     rf"(?s)(?:^|[^0-9A-Za-z_*]|{_ESCAPED})[2-689](?:[0-9]{{12}}|(?:{_ANY_SEP}+[0-9]){{12}}"
-    rf"|[0-9]{{3}}{_ANY_SEP}+[0-9]{{4}}(?:[0-9]{{2}})?{_ANY_SEP}+[0-9]{{4}})|;[0-9]{{13}}"
+    rf"|[0-9]{{3}}{_ANY_SEP}+(?:[0-9]{{6}}{_ANY_SEP}+[0-9]{{4}}|[0-9]{{4}}{_ANY_SEP}+[0-9]{{4}}{_ANY_SEP}+[0-9]))|;[0-9]{{13}}"
     # digits behind a card word;
     rf"|(?i:pan|card|cc|acct|account)(?:{_WORD_GAP}(?i:{_NUMBER}))?(?:[^0-9A-Za-z,;*]|{_ESCAPED})*"
     rf"[0-9](?:{_ANY_SEP}*[0-9]){{12}}"

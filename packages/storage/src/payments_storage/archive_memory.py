@@ -5,6 +5,7 @@ a file may be ingested again after a month. It reads every file of the times in 
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from io import BytesIO
 from typing import Final
 
@@ -35,9 +36,8 @@ class ArchiveMemory:
         """Reads the files whose events occurred when these did, and what still waits for its file."""
         if not events.num_rows:
             return {}
-        times = pc.min_max(events["occurred_at"]).as_py()
         with transaction(self._pool, _SECONDS) as connection:
-            rows = connection.execute(_SQL["files_of_times"], times).fetchall()
+            rows = connection.execute(_SQL["files_of_times"], _times_of_each_day(events)).fetchall()
             parameters = {"event_ids": events["event_id"].to_pylist()}
             deferred = dict(connection.execute(_SQL["deferred_payloads"], parameters).fetchall())
         waiting = {
@@ -59,3 +59,11 @@ class ArchiveMemory:
             bodies = [payload.encode() for payload in archived["event_payload"].to_pylist()]
             found |= dict(zip(identities(archived), payload_hashes(bodies).to_pylist(), strict=True))
         return found
+
+
+def _times_of_each_day(events: pa.Table) -> dict[str, list[datetime]]:
+    """The first and the last event of each day: one of long ago must not have all the days in between read."""
+    times = events["occurred_at"]
+    table = pa.table({"day": times.cast(pa.date32()), "time": times})
+    days = table.group_by("day", use_threads=False).aggregate([("time", "min"), ("time", "max")])
+    return {"first": days["time_min"].to_pylist(), "last": days["time_max"].to_pylist()}

@@ -1,4 +1,4 @@
-"""Writes the archive files of events that were counted while Blob Storage was away (failed_items, stage archive)."""
+"""Writes the archive files of events that were counted without one (failed_items, stage archive)."""
 
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from payments_core.batch import Parser
 from payments_core.errors import ErrorCode, Stage
 from payments_core.event import Delivery
 from payments_storage import tables
+from payments_storage.archive_path import split_by_days
 from payments_storage.connect import Pool, container_answers, transaction
 from payments_storage.errors import DatabaseUnavailableError, EventRefusedError, StorageError
 from payments_storage.raw_event_store import BlobRawEventStore, FileExistsInArchiveError
@@ -31,6 +32,7 @@ class DeferredArchive:
 
     def write_next(self, limit: int = _FILE_EVENTS) -> int:
         """Deals with events that are due, of one partition, and returns how many: archived, postponed or given up.
+        Those of days beyond `archive_path.DAYS_AT_MOST` stay due.
 
         Raises StorageError while a service is away; then nothing has changed.
         """
@@ -40,7 +42,7 @@ class DeferredArchive:
                 cursor = connection.cursor()
                 delivery = _lock(cursor, limit, ids)
                 if delivery is not None:
-                    self._write(cursor, delivery, ids)
+                    return self._write(cursor, delivery, ids)
         except EventRefusedError as refusal:
             if len(ids) > 1:
                 return self.write_next(len(ids) // 2)
@@ -55,19 +57,21 @@ class DeferredArchive:
                 connection.execute(_SQL["postpone"], parameters)
         return len(ids)
 
-    def _write(self, cursor: Cursor[Any], delivery: Delivery, ids: list[int]) -> None:
+    def _write(self, cursor: Cursor[Any], delivery: Delivery, ids: list[int]) -> int:
         batch = self._parser.parse_and_normalize(delivery)
-        store = BlobRawEventStore(self._container, max_events=len(batch.events) + 1)
-        store.append(batch.events)
+        events, _ = split_by_days(batch.events)
+        store = BlobRawEventStore(self._container, max_events=len(events) + 1)
+        store.append(events)
         try:
             files = store.flush()
         except FileExistsInArchiveError:
             files = replace_orphans(cursor, store)
         tables.insert_files(cursor, delivery.event_hub, files)
-        archived = [ids[index] for index in batch.events["index"].to_pylist()]
+        archived = [ids[index] for index in events["index"].to_pylist()]
         cursor.execute(_SQL["resolve"], {"ids": archived, "by": "redrive"})
         for rejection in batch.rejections:  # it was valid when it was counted: the rules have changed since
             self._note(cursor, ids[rejection.index], rejection.code, rejection.message)
+        return len(archived) + len(batch.rejections)
 
     def _give_up(self, number: int, code: ErrorCode, message: str) -> None:
         with transaction(self._pool, ATTEMPT_SECONDS) as connection:

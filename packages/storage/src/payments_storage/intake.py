@@ -2,6 +2,7 @@
 
 transient failure    -> again, with backoff and jitter, within a budget of time
 an event refused     -> the batch is halved until that event stands alone; it is quarantined, the rest is stored
+too many keys        -> the batch is halved until each transaction is of a bounded size (docs/adr/0010)
 Blob Storage away    -> the events are counted, their archive file is left to the redrive
 PostgreSQL away      -> the whole delivery goes to the dead-letter container
 both away            -> raised: the host holds the partition and delivers the same batch again
@@ -126,19 +127,26 @@ class Intake:
         return replace(outcome, redacted=len(delivery.redactions))
 
     def _commit(self, delivery: Delivery, batch: ParsedBatch, defer_archive: str | None, deadline: float) -> Outcome:
+        if self._unit_of_work.too_wide(batch.events):
+            return self._commit_halves(delivery, batch, defer_archive, deadline)
         try:
             return self._retry(lambda: self._commit_once(delivery, batch, defer_archive), delivery, deadline)
         except EventRefusedError as refusal:
             if len(batch.indexes) > 1:
-                first, second = batch.halves()
-                outcome = self._commit(delivery, first, defer_archive, deadline)
-                return outcome + self._commit(delivery, second, defer_archive, deadline)
+                return self._commit_halves(delivery, batch, defer_archive, deadline)
             if not batch.events.num_rows:
                 raise  # not even its quarantine is accepted: nothing that an event could cause
             rejection = _refused(batch.events, refusal)
             _log.warning("%s: %s", _where(delivery, rejection.index), refusal)
             alone = ParsedBatch(batch.events.slice(0, 0), [rejection], batch.unusable_metrics)
             return self._commit(delivery, alone, defer_archive, deadline)
+
+    def _commit_halves(
+        self, delivery: Delivery, batch: ParsedBatch, defer_archive: str | None, deadline: float
+    ) -> Outcome:
+        first, second = batch.halves()
+        outcome = self._commit(delivery, first, defer_archive, deadline)
+        return outcome + self._commit(delivery, second, defer_archive, deadline)
 
     def _commit_once(self, delivery: Delivery, batch: ParsedBatch, defer_archive: str | None) -> Outcome:
         remembered = self._memory.of_times(self._past_the_window(batch.events))

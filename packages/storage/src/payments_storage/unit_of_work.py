@@ -15,7 +15,7 @@ import pyarrow as pa
 from azure.storage.blob import ContainerClient
 from psycopg import Cursor
 
-from payments_core.aggregates import aggregate_histograms, aggregate_payments
+from payments_core.aggregates import aggregate_histograms, aggregate_payments, window_start
 from payments_core.batch import ParsedBatch
 from payments_core.errors import Stage
 from payments_core.event import Delivery, Rejection
@@ -23,6 +23,7 @@ from payments_core.metrics import extract_metrics
 from payments_core.repeats import Identity, first_of_each, identities, judge_repeats
 from payments_core.rules import MetricRule
 from payments_storage import tables
+from payments_storage.archive_path import DAYS_AT_MOST, split_by_days
 from payments_storage.connect import Pool, transaction
 from payments_storage.errors import PermanentStorageError, database_errors, our_defects
 from payments_storage.outcome import Outcome
@@ -30,6 +31,9 @@ from payments_storage.raw_event_store import ArchiveFile, BlobRawEventStore, Fil
 
 ATTEMPT_SECONDS: Final = 60
 """How long one attempt may wait for PostgreSQL in all, its upload included."""
+KEYS_AT_MOST: Final = 1000
+"""Event types by shortest windows, in one transaction: each makes a row for every metric and window length."""
+_MANY_DAYS: Final = f"the batch has events of more than {DAYS_AT_MOST} days"
 
 
 class FileCommittedError(PermanentStorageError):
@@ -58,6 +62,13 @@ class UnitOfWork:
         self._rules = rules
         self._windows = windows
 
+    def too_wide(self, events: pa.Table) -> bool:
+        """Whether the events would touch so many aggregates that they should be committed in parts."""
+        if events.num_rows <= KEYS_AT_MOST:
+            return False
+        keys = pa.table({"type": events["event_type"], "start": window_start(events["occurred_at"], self._windows[0])})
+        return bool(keys.group_by(keys.column_names).aggregate([]).num_rows > KEYS_AT_MOST)
+
     def commit(
         self,
         delivery: Delivery,
@@ -69,12 +80,13 @@ class UnitOfWork:
         """Stores what `Parser.parse_and_normalize` made of the delivery. Raises StorageError with nothing stored.
 
         `remembered` are events (with their payload hashes) that were stored before, whatever the index of ids says.
-        With `defer_archive`, a reason, the events count but their files are left to the redrive.
+        With `defer_archive`, a reason, the events count but their files are left to the redrive; without it those
+        of days beyond `DAYS_AT_MOST` are (docs/adr/0010).
         """
         remembered = remembered or {}
         firsts = _not_in(first_of_each(batch.events), remembered)
         files: list[ArchiveFile] = []
-        duplicates = metrics = 0
+        duplicates = metrics = deferred = 0
         rejections = batch.rejections
         with transaction(self._pool, ATTEMPT_SECONDS) as connection:
             cursor = connection.cursor()
@@ -84,13 +96,13 @@ class UnitOfWork:
                 rejections = rejections + conflicts
             failed = tables.insert_failed_items(cursor, delivery, rejections) if rejections else 0
             if new.num_rows:
-                metrics, files = self._store(cursor, delivery, batch, new, defer_archive)
+                metrics, files, deferred = self._store(cursor, delivery, batch, new, defer_archive)
             else:
                 tables.insert_sequences(cursor, delivery, batch.indexes)
         return Outcome(
             delivered=batch.events.num_rows + len(batch.rejections),
-            archived=0 if defer_archive else new.num_rows,
-            deferred=new.num_rows if defer_archive else 0,
+            archived=new.num_rows - deferred,
+            deferred=deferred,
             duplicates=duplicates,
             failed=failed,
             failed_before=len(rejections) - failed,
@@ -102,15 +114,16 @@ class UnitOfWork:
 
     def _store(
         self, cursor: Cursor[Any], delivery: Delivery, batch: ParsedBatch, events: pa.Table, defer_archive: str | None
-    ) -> tuple[int, list[ArchiveFile]]:
+    ) -> tuple[int, list[ArchiveFile], int]:
+        """Returns how many metrics, which files, and how many events are left to the redrive."""
         files: list[ArchiveFile] = []
-        if defer_archive:
+        now, later = (events.slice(0, 0), events) if defer_archive else split_by_days(events)
+        if later.num_rows:
             with database_errors(Stage.ARCHIVE):
-                tables.defer_archive(cursor, delivery, events, defer_archive)
-            metrics, aggregates = self._measure(cursor, events)
-        else:
-            store = BlobRawEventStore(self._container, max_events=len(events) + 1)
-            store.append(events)
+                tables.defer_archive(cursor, delivery, later, defer_archive or _MANY_DAYS)
+        if now.num_rows:
+            store = BlobRawEventStore(self._container, max_events=len(now) + 1)
+            store.append(now)
             with self._uploading(store) as upload:
                 metrics, aggregates = self._measure(cursor, events)
                 try:
@@ -118,13 +131,15 @@ class UnitOfWork:
                 except FileExistsInArchiveError:
                     files = replace_orphans(cursor, store)
             tables.insert_files(cursor, delivery.event_hub, files)
+        else:
+            metrics, aggregates = self._measure(cursor, events)
         tables.insert_sequences(cursor, delivery, batch.indexes)
         # Last, so that the rows which all writers want stay locked for as short as possible.
         payments, histograms = aggregates
         with database_errors(Stage.AGGREGATE):
             tables.update_payment_metrics_5m(cursor, payments)
             tables.update_aggregate_histograms(cursor, histograms)
-        return metrics, files
+        return metrics, files, later.num_rows
 
     def _measure(self, cursor: Cursor[Any], events: pa.Table) -> tuple[int, tuple[list[Any], list[Any]]]:
         """Writes the metrics; returns how many, and what the events add to the two aggregate tables."""

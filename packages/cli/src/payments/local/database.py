@@ -18,6 +18,21 @@ _GRANTS_WITH_OPTIONS = 160_000
 # The migrations create these too, where they are absent; here they come first, so that the logins can be members.
 _GROUPS = {"payments_writer": WRITER, "payments_reader": READER}
 
+# What CREATE DATABASE ... TEMPLATE leaves behind: settings and privileges of the database itself.
+_NOT_COPIED = """
+    SELECT format(
+        'ALTER DATABASE %%I SET %%s = %%L', %(name)s::text, split_part(setting, '=', 1), split_part(setting, '=', 2)
+    )
+    FROM pg_database JOIN pg_db_role_setting ON setdatabase = oid AND setrole = 0, unnest(setconfig) AS setting
+    WHERE datname = %(template)s::text
+    UNION ALL
+    SELECT format('REVOKE ALL ON DATABASE %%I FROM PUBLIC', %(name)s::text)
+    UNION ALL
+    SELECT format('GRANT %%s ON DATABASE %%I TO %%I', privilege_type, %(name)s::text, grantee::regrole)
+    FROM pg_database, aclexplode(datacl)
+    WHERE datname = %(template)s::text AND grantee <> 0 AND grantee <> datdba
+"""
+
 
 def create_logins(server: PostgresServer) -> None:
     """Create the roles that are missing."""
@@ -44,13 +59,17 @@ def create_logins(server: PostgresServer) -> None:
                 )
 
 
-def create_database(server: PostgresServer, name: str, template: str = "template1") -> None:
+def create_database(server: PostgresServer, name: str, template: str | None = None) -> None:
+    """An empty one, or a copy of a migrated one, with its time limits and without rights for everybody as that has."""
     with _superuser(server) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(MIGRATOR), sql.Identifier(template)
+                sql.Identifier(name), sql.Identifier(MIGRATOR), sql.Identifier(template or "template1")
             )
         )
+        if template is not None:
+            for (statement,) in connection.execute(_NOT_COPIED, {"name": name, "template": template}).fetchall():
+                connection.execute(statement)
 
 
 def has_database(server: PostgresServer, name: str) -> bool:

@@ -22,11 +22,12 @@ JOIN ingested_events AS known USING (event_id, occurred_on)
 SELECT path FROM raw_event_files WHERE path = ANY (%(paths)b)
 
 -- files_of_times --
--- The files that count and may have events of this time. A file is of one UTC day: docs/adr/0003.
-SELECT path FROM raw_event_files
+-- The files that count and may have events of these times, a pair for each day. A file is of one UTC day: docs/adr/0003.
+SELECT path
+FROM unnest(%(first)b::timestamptz[], %(last)b::timestamptz[]) AS wanted (first, last)
+JOIN raw_event_files ON min_occurred_at BETWEEN date_trunc('day', wanted.first, 'UTC') AND wanted.last
+    AND max_occurred_at >= wanted.first
 WHERE state = 'active'
-    AND min_occurred_at BETWEEN date_trunc('day', %(min)b::timestamptz, 'UTC') AND %(max)b::timestamptz
-    AND max_occurred_at >= %(min)b::timestamptz
 ORDER BY path
 
 -- deferred_payloads --

@@ -26,19 +26,25 @@ _log: Final = logging.getLogger("payments.reconcile")
 
 
 def watch(pipeline: Pipeline, kept: Kept, now: datetime, events_at_most: int = EVENTS_AT_MOST) -> Findings | None:
-    """Reconciles what is due at this hour, and logs an error for each difference. None where all was too much."""
+    """Reconciles what is due at this hour, and logs which kinds of difference there are. None where all was too much.
+
+    Which transactions and which amounts, only `payments reconcile` says: a log is no place for them.
+    """
     span = due(pipeline, now, events_at_most)
     if span is None:
         return None
     findings = Reconciler(pipeline, kept, now=lambda: now).run(span)
     for name, check in findings.checks.items():
-        for each in check.named:
-            _log.error("%s %s: %s: expected=%s found=%s", span, each.kind, each.where, each.expected, each.found)
-        if check.count > len(check.named):
-            _log.error("%s %s: %d more differences", span, name, check.count - len(check.named))
+        if check.count:
+            kinds = ", ".join(dict.fromkeys(each.kind.value for each in check.named))
+            _log.error("%s %s: %d differ (%s): run payments reconcile %s", span, name, check.count, kinds, _range(span))
     events = findings["payloads"].compared.get("events", 0)
     _log.info("%s events=%d differences=%d seconds=%.1f", span, events, findings.count, findings.seconds)
     return findings
+
+
+def _range(span: Span) -> str:
+    return f"--from {span.start:%Y-%m-%dT%H:%M:%SZ} --to {span.end:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def due(pipeline: Pipeline, now: datetime, events_at_most: int) -> Span | None:
