@@ -67,8 +67,10 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock: setup ## compile requirements/*.txt again (add UPGRADE=1 for newer versions)
 	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml \
 		services/ingest_function/requirements.in -o services/ingest_function/requirements.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml packages/cli/pyproject.toml \
+	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml packages/cli/pyproject.toml --extra local \
 		requirements/dev.in -c services/ingest_function/requirements.txt -o requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml packages/cli/pyproject.toml \
+		-c requirements/dev.txt -o requirements/consume.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) requirements/infra.in -c requirements/dev.txt -o requirements/infra.txt
 
 clean: ## stop the local services, drop their data; remove .venv, .local, build and caches

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import psycopg
+import pytest
 
 from payments.local.migrate import MIGRATIONS, apply_migrations
 from payments.local.schema import SCHEMA, dump_schema
@@ -15,22 +16,32 @@ if TYPE_CHECKING:
     from conftest import Database
 
 
-def test_schema_sql_is_what_the_migrations_make(empty_dsn: str) -> None:
-    apply_migrations(empty_dsn)
-    assert dump_schema(empty_dsn) == SCHEMA.read_text(encoding="utf-8"), "run `make schema`"
+@pytest.fixture
+def current_dsn(empty_dsn: str) -> str:
+    """An empty database on a server that can read schema.sql."""
+    with psycopg.connect(empty_dsn) as connection:
+        version = connection.info.server_version
+    if version < 17_00_00:
+        pytest.skip(f"pg_dump writes a setting into schema.sql that PostgreSQL has from 17 on; this is {version // 10000}")
+    return empty_dsn
 
 
-def test_schema_sql_alone_makes_the_same_database(empty_dsn: str) -> None:
+def test_schema_sql_is_what_the_migrations_make(current_dsn: str) -> None:
+    apply_migrations(current_dsn)
+    assert dump_schema(current_dsn) == SCHEMA.read_text(encoding="utf-8"), "run `make schema`"
+
+
+def test_schema_sql_alone_makes_the_same_database(current_dsn: str) -> None:
     text = SCHEMA.read_bytes()
-    with psycopg.connect(empty_dsn) as connection:
+    with psycopg.connect(current_dsn) as connection:
         connection.execute(text)
-    assert dump_schema(empty_dsn) == text.decode()
+    assert dump_schema(current_dsn) == text.decode()
 
 
-def test_a_database_made_from_schema_sql_counts_as_migrated(empty_dsn: str) -> None:
-    with psycopg.connect(empty_dsn) as connection:
+def test_a_database_made_from_schema_sql_counts_as_migrated(current_dsn: str) -> None:
+    with psycopg.connect(current_dsn) as connection:
         connection.execute(SCHEMA.read_bytes())
-    assert apply_migrations(empty_dsn) == []
+    assert apply_migrations(current_dsn) == []
 
 
 def test_no_migration_can_be_rolled_back_by_accident() -> None:
