@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid5
 
-from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
@@ -19,7 +19,7 @@ _NAMESPACE: Final = UUID("0d9c3c0e-8f0c-5d43-9f2e-3b1a6c1a7f55")
 
 
 def bill_of_materials(site: Path, version: str, sha256: str) -> str:
-    """The packages installed in `site`; `version` and `sha256` are the function package's. The same in, the same out."""
+    """The packages in `site`; `version` and `sha256` are the function package's. The same in, the same out."""
     application = Component(
         name="payments-ingest-function",
         version=version,
@@ -39,23 +39,23 @@ def _components(site: Path) -> Iterator[Component]:
     for distribution in sorted(distributions(path=[str(site)]), key=lambda each: each.name.lower()):
         name = distribution.name.lower().replace("_", "-")
         url = PackageURL("pypi", None, name, distribution.version)
-        licences = [_licence(distribution)] if _stated(distribution) else []
         yield Component(
             name=name,
             version=distribution.version,
             type=ComponentType.LIBRARY,
             bom_ref=url.to_string(),
             purl=url,
-            licenses=licences,
+            licenses=list(_licences(distribution)),
         )
 
 
-def _stated(distribution: Distribution) -> str:
-    """The licence expression, or the older free text where it is short; empty when there is none."""
+def _licences(distribution: Distribution) -> Iterator[License]:
+    """As the package states it: an expression; or the older free text where it is a name; or its classifiers."""
     metadata = distribution.metadata
-    text = str(metadata.get("License-Expression") or metadata.get("License") or "")
-    return text if text != "UNKNOWN" and "\n" not in text else ""
-
-
-def _licence(distribution: Distribution) -> License:
-    return LicenseFactory().make_from_string(_stated(distribution))  # type: ignore[return-value]
+    stated = metadata.get("License-Expression") or metadata.get("License") or ""
+    if stated and "\n" not in stated and stated != "UNKNOWN":
+        yield LicenseFactory().make_from_string(stated)
+        return
+    for classifier in metadata.get_all("Classifier") or []:
+        if classifier.startswith("License :: "):
+            yield LicenseFactory().make_with_name(classifier.rpartition(" :: ")[2])

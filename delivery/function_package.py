@@ -1,4 +1,4 @@
-"""Builds what is deployed: build/function.zip and its bill of materials. The same commit gives the same bytes.
+"""Builds what is deployed: function.zip and its bill of materials, function.cdx.json. The same commit, the same bytes.
 
 Dependencies are those of services/ingest_function/requirements.txt, hashes checked, as wheels for Linux and the Python
 of Azure, whatever machine builds. Our own packages go in as source, beside function_app.py.
@@ -30,7 +30,7 @@ _OURS: Final = {
     ROOT / "packages/core/src": ("payments_core/**/*",),
     ROOT / "packages/storage/src": ("payments_storage/**/*",),
 }
-# What an installer notes about itself, and what no program runs: it would differ from machine to machine, or only weigh.
+# What an installer notes about itself differs from machine to machine; what no function runs only weighs.
 _NOT_PACKED: Final = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", ".lock", "__pycache__"}
 _NOT_RUN: Final = ("bin", "pyarrow/include", "pyarrow/tests")
 _TIME: Final = (1980, 1, 1, 0, 0, 0)  # the first that a zip file knows
@@ -53,10 +53,14 @@ def build(folder: Path) -> Path:
 def _install(site: Path) -> None:
     # uv and not pip: pip judges markers such as python_version < "3.13" by the Python that it runs on.
     uv = shutil.which("uv", path=Path(sys.executable).parent) or "uv"
-    command = [uv, "pip", "install", "--quiet", "--target", site, "--python", sys.executable]
-    command += ["--python-version", PYTHON, "--python-platform", PLATFORM, "--only-binary", ":all:", "--link-mode", "copy"]
-    command += ["--no-deps", "--require-hashes", "--requirements", FUNCTION / "requirements.txt"]
-    subprocess.run(command, check=True)
+    subprocess.run(
+        [
+            uv, "pip", "install", "--quiet", "--target", site, "--python", sys.executable, "--link-mode", "copy",
+            "--python-version", PYTHON, "--python-platform", PLATFORM, "--only-binary", ":all:",
+            "--no-deps", "--require-hashes", "--requirements", FUNCTION / "requirements.txt",
+        ],
+        check=True,
+    )  # fmt: skip
 
 
 def _sources() -> Iterator[tuple[str, Path]]:

@@ -22,7 +22,9 @@ def current_dsn(empty_dsn: str) -> str:
     with psycopg.connect(empty_dsn) as connection:
         version = connection.info.server_version
     if version < 17_00_00:
-        pytest.skip(f"pg_dump writes a setting into schema.sql that PostgreSQL has from 17 on; this is {version // 10000}")
+        pytest.skip(
+            f"pg_dump writes a setting into schema.sql that PostgreSQL has from 17 on; this is {version // 10000}"
+        )
     return empty_dsn
 
 
