@@ -145,4 +145,7 @@ def test_the_reconcile_timer_looks_at_an_hour_at_rest_and_counts_what_differs(
         system.owner_does("DELETE FROM payment_metrics_5m")
         functions["reconcile"](timer=TimerRequest())
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
-    assert [line.partition(" events=")[2].split(" ")[:2] for line in lines] == [["3", "differences=0"], ["3", "differences=1"]]
+    assert [line.partition(" events=")[2].split(" ")[:2] for line in lines] == [
+        ["3", "differences=0"],
+        ["3", "differences=1"],
+    ]

@@ -29,7 +29,9 @@ def consume(
     batch_size: Annotated[int, typer.Option(min=1, max=10_000, help="Events a batch at most.")] = BATCH_SIZE,
     with_timers: Annotated[
         bool,
-        typer.Option("--timers/--no-timers", help="Also redrive what waited, reconcile, and care for the day partitions."),
+        typer.Option(
+            "--timers/--no-timers", help="Also redrive what waited, reconcile, and care for the day partitions."
+        ),
     ] = True,
     health_host: Annotated[str, typer.Option(help="Where the health endpoint listens; 0.0.0.0 in a container.")] = (
         LOOPBACK

@@ -1,4 +1,4 @@
-"""The function app's timers, in a thread of a host that has none: redrive every minute, reconcile every hour, partitions daily."""
+"""The function app's timers, in a thread of a host that has none: redrive, reconcile, the care of the partitions."""
 
 import logging
 import time
