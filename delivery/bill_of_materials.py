@@ -52,7 +52,7 @@ def _components(site: Path) -> Iterator[Component]:
 def _licences(distribution: Distribution) -> Iterator[License]:
     """As the package states it: an expression; or the older free text where it is a name; or its classifiers."""
     metadata = distribution.metadata
-    stated = metadata.get("License-Expression") or metadata.get("License") or ""
+    stated = next((metadata[name] for name in ("License-Expression", "License") if name in metadata), "")
     if stated and "\n" not in stated and stated != "UNKNOWN":
         yield LicenseFactory().make_from_string(stated)
         return

@@ -38,7 +38,7 @@ def python() -> str:
     """A Python of the version that Azure runs the function on."""
     kept = sorted(Path.home().glob(f".pyenv/versions/{PYTHON}.*/bin/python"))
     for name in (sys.executable, f"python{PYTHON}", *kept):
-        found = shutil.which(name)
+        found = shutil.which(str(name))
         if found and _version(found) == PYTHON:
             return found
     pytest.skip(f"The package is for Python {PYTHON}, and there is none: put python{PYTHON} on the PATH.")
@@ -97,7 +97,7 @@ def test_a_batch_reaches_every_table_from_the_package_alone(
     with zipfile.ZipFile(package) as archive:
         archive.extractall(tmp_path / "wwwroot")
     done = subprocess.run(
-        [python, "-I", "-S", "-B", WORKER, tmp_path / "wwwroot", ROOT / "tests"],
+        [python, "-I", "-S", "-B", WORKER, tmp_path / "wwwroot", ROOT],
         env=environment, check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,5 @@
 """Stands in for the Functions worker: what it finds in the unpacked package, and a batch through it. Run by
-`python -I -S worker.py PACKAGE TESTS`, so that nothing is on the import path but the standard library, the package and
+`python -I -S worker.py PACKAGE CLONE`, so that nothing is on the import path but the standard library, the package and
 the tests' own helpers. Prints JSON.
 """
 
@@ -8,12 +8,12 @@ import logging
 import sys
 from pathlib import Path
 
-PACKAGE, TESTS = map(Path, sys.argv[1:])
-sys.path += map(str, (PACKAGE, PACKAGE / ".python_packages/lib/site-packages", TESTS))
+PACKAGE, CLONE = map(Path, sys.argv[1:])
+sys.path += map(str, (PACKAGE, PACKAGE / ".python_packages/lib/site-packages", CLONE))
 logging.disable(logging.WARNING)
 
-from integration.events import NOT_JSON, bodies, messages  # noqa: E402
-from integration.system import decode  # noqa: E402
+from tests.integration.events import NOT_JSON, bodies, messages  # noqa: E402
+from tests.integration.system import decode  # noqa: E402
 
 import function_app  # noqa: E402 - the path had to be set first
 
