@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -55,6 +56,15 @@ def test_no_migration_can_be_rolled_back_by_accident() -> None:
     files = sorted(MIGRATIONS.glob("*.sql"))
     assert files
     assert [file.name for file in files if "RAISE EXCEPTION" not in down(file)] == []
+
+
+def test_a_migration_that_takes_something_away_says_since_when_nobody_uses_it() -> None:
+    """It runs before the new code, while the released code still works: docs/adr/0015."""
+    taking = r"\b(DROP (TABLE|COLUMN|FUNCTION|VIEW) (IF EXISTS )?\w|RENAME\b|SET NOT NULL|ALTER COLUMN \w+ .*TYPE)"
+    texts = {file.name: file.read_text(encoding="utf-8") for file in MIGRATIONS.glob("*.sql")}
+    takers = [name for name, text in texts.items() if re.search(taking, text, re.IGNORECASE)]
+    unexplained = [name for name in takers if not re.search("^-- contract: .*release", texts[name], re.MULTILINE)]
+    assert unexplained == [], "say in a line `-- contract: ...` since which release no code uses what goes"
 
 
 def test_every_table_and_function_for_others_says_what_it_is(database: Database) -> None:
