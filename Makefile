@@ -8,9 +8,12 @@ PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { command -v $$p; break; }; done)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-PYTHON_CODE := packages services database tests
+SERVICES ?= auto
+STACK ?= dev
 
-.PHONY: help setup setup-infra golden demo test test-unit test-integration test-crash hostile-cost guard-rates lint format schema lock clean
+.PHONY: help setup setup-infra golden demo test test-unit test-integration test-crash hostile-cost guard-rates \
+	lint lint-workflows format schema lock clean \
+	package image audit gate preview comment drift release-infra release-app
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -43,8 +46,8 @@ test: setup setup-infra ## every test
 test-unit: setup setup-infra ## only the tests that need no server
 	pytest -m "not services"
 
-test-integration: setup setup-infra ## only the tests on real PostgreSQL and real Azurite
-	pytest -m services
+test-integration: setup setup-infra ## only the tests on real PostgreSQL and real Azurite (SERVICES=containers|embedded)
+	pytest -m services --services $(SERVICES)
 
 KILLS ?= 400
 test-crash: setup setup-infra ## workers killed in mid-work, KILLS=400 times; SEED=... replays a run
@@ -56,11 +59,18 @@ hostile-cost: setup setup-infra ## what hostile batches cost, as multiples of a 
 guard-rates: setup ## the guard's false positives, and what it costs an event (docs/card-data.md)
 	python packages/core/tests/guard_rates.py
 
-lint: setup setup-infra ## ruff, mypy strict, import contracts
+lint: setup setup-infra lint-workflows ## ruff, mypy strict, import contracts, workflows
 	ruff check .
 	ruff format --check .
 	mypy
 	PYTHONPATH=services/ingest_function lint-imports --no-logo
+
+lint-workflows: setup ## actionlint, zizmor; .github and compose.yaml against their schemas
+	actionlint
+	zizmor --offline --quiet --persona pedantic .github
+	check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 
 format: setup ## let ruff rewrite what it can
 	ruff check --fix .
@@ -77,9 +87,41 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock: setup ## compile requirements/*.txt again (add UPGRADE=1 for newer versions)
 	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml \
 		services/ingest_function/requirements.in -o services/ingest_function/requirements.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml packages/cli/pyproject.toml \
+	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml packages/cli/pyproject.toml --extra local \
 		requirements/dev.in -c services/ingest_function/requirements.txt -o requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml packages/cli/pyproject.toml \
+		-c requirements/dev.txt -o requirements/consume.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) requirements/infra.in -c requirements/dev.txt -o requirements/infra.txt
+
+package: setup ## build/function.zip: the function with its dependencies, for Azure; and its bill of materials
+	python delivery/function_package.py build
+
+image: ## build/image.tar.gz: the commands and migrations as an image (Dockerfile); needs Docker
+	@mkdir -p build
+	docker build --tag payments:build .
+	docker save payments:build | gzip --no-name > build/image.tar.gz
+
+audit: setup ## known vulnerabilities of what is deployed and of what builds it; asks a service on the internet
+	for file in requirements/consume.txt requirements/dev.txt requirements/infra.txt services/ingest_function/requirements.txt; do \
+		pip-audit --disable-pip --require-hashes --requirement $$file; done
+
+gate: ## for CI: whether all jobs in NEEDS succeeded
+	@$(PYTHON) delivery/gate.py
+
+preview: setup-infra ## build/preview-STACK.md: what a stack would become; needs pulumi
+	delivery/preview.sh $(STACK) build/preview-$(STACK).md
+
+comment: ## for CI: build/preview-*.md as a comment of pull request PULL_REQUEST; needs gh
+	delivery/comment.sh $(PULL_REQUEST) build/preview-*.md
+
+drift: setup-infra ## fails when a stack is not what main says; needs pulumi
+	delivery/preview.sh --drift $(STACK)
+
+release-infra: setup-infra ## the image and the infrastructure of a stack, from build/; needs pulumi, az, docker
+	delivery/release.sh infra $(STACK)
+
+release-app: ## tables, function package, smoke test of a stack, or back; needs pulumi, az, docker
+	delivery/release.sh app $(STACK)
 
 clean: ## stop the local services, drop their data; remove .venv, .local, build and caches
 	-test ! -x $(BIN)/payments || payments services down --delete

@@ -198,6 +198,7 @@ for output, value in {
     "resourceGroup": group.name,
     "functionApp": function.app.name,
     "registry": registry.registry.login_server,
+    "image": settings.image,
     "jobs": {task: names.job(task) for task in ("bootstrap", "migrate", "smoke", "operate")},
     "deployClientId": identities["deploy"].client_id,
     "previewClientId": identities["preview"].client_id,

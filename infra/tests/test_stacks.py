@@ -164,6 +164,7 @@ def test_github_logs_in_as_reader_for_pull_requests_and_deploys_from_one_environ
     credentials = recorded[name].of_kind("managedidentity:FederatedIdentityCredential")
     assert {row.name: row.inputs["subject"] for row in credentials} == {
         "github-preview": "repo:example/payments-ingest:pull_request",
+        "github-drift": "repo:example/payments-ingest:ref:refs/heads/main",
         "github-deploy": f"repo:example/payments-ingest:environment:{name}",
     }
 

@@ -1,5 +1,6 @@
 """From the SDK's producer through an Event Hub to two consuming processes, one of them killed: every total exact."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -98,6 +99,28 @@ def test_totals_are_exact_though_one_of_two_consumers_is_killed_on_the_way(
     checks = books(database, source)
     assert [check for check in checks if not check.holds] == []
     assert checks[0].left == EVENTS
+
+
+@pytest.mark.usefixtures("environment")
+def test_marked_events_through_the_hub_are_found_everywhere(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        consumer = Process(tmp_path / "consumer", "consume", "--health-port", "0", "--balancing", "1")
+        stack.callback(consumer.close)
+        smoke = [COMMAND, "smoke", "--events", "200", "--deadline", str(PATIENCE), "--json"]
+        done = subprocess.run(smoke, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr + consumer.said()
+        assert consumer.end(signal.SIGTERM) == 0
+    report = json.loads(done.stdout)
+    assert report["complete"]
+    assert {found["events"] for found in report["places"].values()} == {200}
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_hub_that_nobody_consumes_fails_the_smoke_test_in_time() -> None:
+    smoke = [COMMAND, "smoke", "--events", "3", "--deadline", "5"]
+    done = subprocess.run(smoke, check=False, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "archive: WRONG: 0 events" in done.stdout
 
 
 def lost(process: Process) -> int:

@@ -1,7 +1,7 @@
 """How GitHub's workflows log in: federated credentials, so that no secret is stored anywhere.
 
-A pull request's workflow gets the identity that may look; only a job of the stack's GitHub environment, where people
-approve, gets the one that deploys.
+The workflows of pull requests, and main's own that looks for drift, get the identity that may look; only a job of the
+stack's GitHub environment, where people approve, gets the one that deploys.
 """
 
 from dataclasses import dataclass
@@ -28,18 +28,21 @@ class GitHub(pulumi.ComponentResource):
     def __init__(self, name: str, args: GitHubArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("payments:infra:GitHub", name, {}, opts)
         subjects = {
-            "preview": f"repo:{args.repository}:pull_request",
-            "deploy": f"repo:{args.repository}:environment:{args.place.names.stack}",
+            "preview": ("preview", "pull_request"),
+            "drift": ("preview", "ref:refs/heads/main"),
+            "deploy": ("deploy", f"environment:{args.place.names.stack}"),
         }
-        for workload, subject in subjects.items():
-            managedidentity.FederatedIdentityCredential(
-                f"{name}-{workload}",
+        before: list[pulumi.Resource] = []
+        for use, (workload, subject) in subjects.items():
+            credential = managedidentity.FederatedIdentityCredential(
+                f"{name}-{use}",
                 resource_group_name=args.place.resource_group,
                 resource_name_=args.identities[workload].name,
-                federated_identity_credential_resource_name=f"github-{workload}",
+                federated_identity_credential_resource_name=f"github-{use}",
                 issuer=_ISSUER,
-                subject=subject,
+                subject=f"repo:{args.repository}:{subject}",
                 audiences=[_AUDIENCE],
-                opts=child(self),
+                opts=child(self, after=before),  # Azure refuses two at a time for one identity
             )
+            before = [credential]
         self.register_outputs({})

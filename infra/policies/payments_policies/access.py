@@ -53,9 +53,10 @@ def data_roles_are_on_single_resources(props: Props) -> bool:
 
 @RULES.about("managedidentity:FederatedIdentityCredential", "docs.github.com/actions/concepts/security/openid-connect")
 def only_one_workflow_of_ours_may_log_in(props: Props) -> bool:
-    """A federated credential is for one repository, and there for pull requests or for one environment."""
+    """A federated credential is for one repository, and there for pull requests, one environment or the main branch."""
     issuer = at(props, "issuer") == "https://token.actions.githubusercontent.com"
-    subject = re.fullmatch(r"repo:[\w-]+/[\w.-]+:(pull_request|environment:[a-z0-9]+)", at(props, "subject", ""))
+    uses = "pull_request|environment:[a-z0-9]+|ref:refs/heads/main"
+    subject = re.fullmatch(rf"repo:[\w-]+/[\w.-]+:({uses})", at(props, "subject", ""))
     return issuer and subject is not None and at(props, "audiences") == ["api://AzureADTokenExchange"]
 
 
