@@ -1,4 +1,4 @@
-"""Questions to the archive: the right events and no others, however they are asked for, with and without the manifest."""
+"""Questions to the archive: the right events and no others, however they are asked for, with and without a manifest."""
 
 from dataclasses import replace
 from datetime import timedelta, timezone
@@ -59,9 +59,9 @@ WANTED: list[tuple[Wanted, Any]] = [
     (Wanted(min_amount=Decimal("0.5"), max_amount=Decimal(4)), lambda event: Decimal("0.5") <= event.amount <= 4),
     (
         Wanted(NOON + DAY, NOON + 3 * DAY, merchant_id="m-1", min_amount=Decimal(5)),
-        lambda event: NOON + DAY <= event.occurred_at < NOON + 3 * DAY
-        and event.merchant_id == "m-1"
-        and event.amount >= 5,
+        lambda event: (
+            NOON + DAY <= event.occurred_at < NOON + 3 * DAY and event.merchant_id == "m-1" and event.amount >= 5
+        ),
     ),
     (Wanted(transaction_id="nobody"), lambda _: False),
 ]
@@ -161,7 +161,8 @@ def test_events_that_wait_for_their_file_are_counted_beside_the_answer(archive: 
     for number in (1, 2):
         archive.execute(
             "INSERT INTO failed_items (stage, error_code, message, payload, event_hub, partition_id, sequence_number, "
-            "enqueued_at, transaction_id) VALUES ('archive', 'archive_unavailable', '', '', 'payments', '7', %s, now(), %s)",
+            "enqueued_at, transaction_id) "
+            "VALUES ('archive', 'archive_unavailable', '', '', 'payments', '7', %s, now(), %s)",
             (number, f"txn-{number}"),
         )
     for wanted, waiting in ((Wanted(), 2), (Wanted(transaction_id="txn-2"), 1), (Wanted(transaction_id="txn-3"), 0)):

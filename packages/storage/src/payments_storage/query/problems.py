@@ -19,9 +19,7 @@ class Reason(StrEnum):
     GONE = "is not there, although the manifest has it: `payments reconcile` says what is missing"
     REPLACED = "was taken away while it was read, for another has its events now: ask again"
     EMPTY = "is empty (0 bytes)"
-    CUT = (
-        "has another size than when it was listed, so it is half-written or was written anew: `payments reconcile`"
-    )
+    CUT = "has another size than when it was listed, so it is half-written or was written anew: `payments reconcile`"
     UNREADABLE = "cannot be read as Parquet"
     NO_ARCHIVE_FILE = "is no archive file: columns are missing that every version has"
     OTHER_ROWS = "has another number of events than the manifest says: `payments reconcile` compares them"
