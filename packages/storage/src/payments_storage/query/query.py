@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, Self, TypeVar
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from payments_storage.query.ahead import ahead
 from payments_storage.query.explain import Explain
 from payments_storage.query.files import Candidate, Day, Files, Folders, Manifest
 from payments_storage.query.problems import IncompleteAnswerError, Problem, Reason, UnreadableFileError, judge
-from payments_storage.query.read import Opened, Part, Piece, Reader
+from payments_storage.query.read import Opened, Piece, Reader
 from payments_storage.query.repeats import Seen
 from payments_storage.query.wanted import Wanted, WantedError
 from payments_storage.raw_event import RAW_EVENT_SCHEMA, RawEvent
@@ -107,19 +108,33 @@ class _Answer:
         self, reader: Reader, day: Day, openers: ThreadPoolExecutor, readers: ThreadPoolExecutor
     ) -> Iterator[pa.Table]:
         pieces = self._pieces(reader, day, openers)
+        if reader.looks_first:
+            pieces = self._promising(reader, pieces, openers)
         for piece, future in ahead(readers, reader.read, pieces, 2 * _READERS):
-            part = self._outcome(piece.candidate, future, lambda piece=piece: reader.read(piece))  # type: ignore[misc]
+            part = self._outcome(piece.candidate, future, partial(reader.read, piece))
             if part is not None:
-                self._count_part(part)
-                if part.events is not None:
-                    yield part.events
+                self._explain.row_groups_read += 1
+                self._explain.bytes_read += part.bytes
+                yield part.found
 
     def _pieces(self, reader: Reader, day: Day, openers: ThreadPoolExecutor) -> Iterator[Piece]:
         for candidate, future in ahead(openers, reader.open, day.files, _OPENERS):
-            opened = self._outcome(candidate, future, lambda candidate=candidate: reader.open(candidate))  # type: ignore[misc]
+            opened = self._outcome(candidate, future, partial(reader.open, candidate))
             if opened is not None:
-                self._count_opened(opened)
+                self._count(opened)
                 yield from opened.pieces
+
+    def _promising(self, reader: Reader, pieces: Iterator[Piece], openers: ThreadPoolExecutor) -> Iterator[Piece]:
+        """Those that have an event: found by waiting for many small reads at a time."""
+        for piece, future in ahead(openers, reader.look, pieces, _OPENERS):
+            part = self._outcome(piece.candidate, future, partial(reader.look, piece))
+            if part is None:
+                continue
+            self._explain.bytes_read += part.bytes
+            if part.found:
+                yield piece
+            else:
+                self._explain.row_groups_without_a_match += 1
 
     def _outcome(self, candidate: Candidate, future: "Future[_T]", again: Callable[[], _T]) -> _T | None:
         """What the work gave; None if the file cannot be read, which is then remembered."""
@@ -137,15 +152,10 @@ class _Answer:
         self._problems.setdefault(candidate.path, problem)
         return None
 
-    def _count_opened(self, opened: Opened) -> None:
+    def _count(self, opened: Opened) -> None:
         explain = self._explain
         explain.files_opened += 1
         explain.bytes_read += opened.footer_bytes
         explain.row_groups += opened.row_groups
         explain.row_groups_pruned_by_statistics += opened.row_groups - len(opened.pieces)
         explain.pruned_by_statistics += not opened.pieces
-
-    def _count_part(self, part: Part) -> None:
-        self._explain.bytes_read += part.bytes
-        self._explain.row_groups_without_a_match += part.events is None
-        self._explain.row_groups_read += part.events is not None

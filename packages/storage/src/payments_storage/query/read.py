@@ -5,7 +5,7 @@ A fragment of pyarrow's dataset does the work; what it reads is counted from the
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,7 @@ from payments_storage.query.problems import Reason, UnreadableFileError
 from payments_storage.query.wanted import Wanted
 from payments_storage.raw_event import RAW_EVENT_SCHEMA
 
+_T = TypeVar("_T")
 # What pyarrow reads of a file's end at first; a longer footer takes a second request.
 _TAIL_BYTES: Final = 64 * 1024
 _ADDED_LATER: Final = {"redactions"}
@@ -35,20 +36,20 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What a piece gave. `events` is None where no event matched and only the conditions' columns were read."""
-
-    events: pa.Table | None
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Piece:
     """A row group of a file."""
 
     candidate: Candidate
     fragment: Any = field(repr=False)
     condition: pc.Expression | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[_T]):
+    """What was found in a piece, and the bytes that it took."""
+
+    found: _T
+    bytes: int
 
 
 class Reader:
@@ -62,7 +63,7 @@ class Reader:
         self._columns = columns
         self._condition_columns = wanted.columns()
         # Few events are wanted, so most row groups have none: looking at a column or two saves reading all of them.
-        self._look_first = wanted.by_identity
+        self.looks_first = wanted.by_identity
 
     def open(self, candidate: Candidate) -> Opened:
         """Raises UnreadableFileError, or what pyarrow raises."""
@@ -81,16 +82,16 @@ class Reader:
         footer = min(candidate.bytes, max(_TAIL_BYTES, metadata.serialized_size + 8))
         return Opened(candidate, metadata.num_row_groups, pieces, footer)
 
-    def read(self, piece: Piece) -> Part:
-        looked = 0
-        if self._look_first:
-            looked = self._bytes(piece, self._condition_columns)
-            if not piece.fragment.count_rows(filter=piece.condition, use_threads=False):
-                return Part(None, looked)
+    def look(self, piece: Piece) -> Part[bool]:
+        """Whether there is an event that is wanted, by the columns of the conditions alone."""
+        count = piece.fragment.count_rows(filter=piece.condition, use_threads=False)
+        return Part(count > 0, sum(_sizes(piece.fragment, self._condition_columns)))
+
+    def read(self, piece: Piece) -> Part[pa.Table]:
         events = piece.fragment.to_table(
             RAW_EVENT_SCHEMA, columns=self._columns, filter=piece.condition, use_threads=False
         )
-        return Part(_complete(events), looked + self._bytes(piece, {*self._columns, *self._condition_columns}))
+        return Part(_complete(events), sum(_sizes(piece.fragment, {*self._columns, *self._condition_columns})))
 
     def _condition_for(self, candidate: Candidate) -> pc.Expression | None:
         if candidate.first is None or candidate.last is None:
@@ -99,9 +100,6 @@ class Reader:
         first, last = (pa.scalar(moment, TIMESTAMP) for moment in (candidate.first, candidate.last))
         between = (time >= first) & (time <= last)
         return between if self._condition is None else self._condition & between
-
-    def _bytes(self, piece: Piece, columns: set[str]) -> int:
-        return sum(_sizes(piece.fragment, columns))
 
 
 def _sizes(fragment: Any, columns: set[str]) -> Iterator[int]:
