@@ -2,7 +2,8 @@
 
 import typer
 
-from payments.commands import query
+from payments.commands import cost, query
 
 app = typer.Typer(help="The archive of events, by time.", no_args_is_help=True)
 app.command()(query.query)
+app.command()(cost.cost)
