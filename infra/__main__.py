@@ -3,6 +3,7 @@
 import pulumi
 from pulumi_azure_native import authorization, resources
 
+from payments_core.tiers import Tiers
 from payments_infra import alert_rules, app_settings, config, job_specs
 from payments_infra.components.access import Access, AccessArgs
 from payments_infra.components.archive import Archive, ArchiveArgs
@@ -18,7 +19,6 @@ from payments_infra.components.network import Network, NetworkArgs
 from payments_infra.components.operations import Operations, OperationsArgs
 from payments_infra.components.postgres import PGBOUNCER_PORT, PORT, Admin, Postgres, PostgresArgs
 from payments_infra.components.registry import Registry, RegistryArgs
-from payments_infra.lifecycle import Tiers
 from payments_infra.names import Names
 from payments_infra.place import Place
 from payments_infra.server_parameters import server_parameters

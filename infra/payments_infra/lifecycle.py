@@ -1,21 +1,13 @@
 """The archive's lifecycle policy: when files get cheaper to keep, and when they go."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from pulumi_azure_native import storage
 
+from payments_core.tiers import READABLE_AGAIN_DAYS, Tiers
+
 # Redriven dead letters are deleted by the function; what the account keeps of them needs no years.
 _DELETED_DEAD_LETTER_DAYS: Final = 30
-
-
-@dataclass(frozen=True)
-class Tiers:
-    """Days after a file was last written."""
-
-    cool: int
-    archive: int
-    delete: int
 
 
 def lifecycle_rules(events: str, dead_letters: str, tiers: Tiers) -> list[storage.ManagementPolicyRuleArgs]:
@@ -27,7 +19,11 @@ def lifecycle_rules(events: str, dead_letters: str, tiers: Tiers) -> list[storag
             storage.ManagementPolicyActionArgs(
                 base_blob=storage.ManagementPolicyBaseBlobArgs(
                     tier_to_cool=_modified(tiers.cool),
-                    tier_to_archive=_modified(tiers.archive),
+                    # Without this, what an auditor had brought back would be moved away again the same day.
+                    tier_to_archive=storage.DateAfterModificationArgs(
+                        days_after_modification_greater_than=tiers.archive,
+                        days_after_last_tier_change_greater_than=READABLE_AGAIN_DAYS,
+                    ),
                     delete=_modified(tiers.delete),
                 ),
                 version=storage.ManagementPolicyVersionArgs(

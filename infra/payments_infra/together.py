@@ -4,14 +4,11 @@ from collections.abc import Callable, Iterator
 from math import ceil
 from typing import Final
 
+from payments_core.tiers import ARCHIVE_DAYS, COOL_DAYS
 from payments_infra.settings import Settings
 from payments_infra.sizes import postgres_tier
 
 Problem = tuple[str, str]
-# Azure bills the rest of a tier's minimum stay for a blob that leaves it sooner:
-# https://learn.microsoft.com/azure/storage/blobs/access-tiers-overview
-COOL_DAYS: Final = 30
-ARCHIVE_DAYS: Final = 180
 
 
 def event_hub(s: Settings) -> Iterator[Problem]:

@@ -10,11 +10,12 @@ from typing import Final
 import pulumi
 from pulumi_azure_native import storage
 
+from payments_core.tiers import Tiers
 from payments_infra.components.monitoring import Monitoring
 from payments_infra.components.network import Network
 from payments_infra.components.private_endpoint import PrivateEndpoint, PrivateEndpointArgs
 from payments_infra.components.storage import locked_down_account
-from payments_infra.lifecycle import Tiers, lifecycle_rules
+from payments_infra.lifecycle import lifecycle_rules
 from payments_infra.place import Place, child
 
 EVENTS: Final = "raw-events"

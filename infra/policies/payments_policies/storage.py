@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from payments_core.tiers import ARCHIVE_DAYS, COOL_DAYS
 from payments_policies.rules import Props, Resource, Rules, at, of_kind
 
 RULES: Final = Rules()
 _ACCOUNT: Final = "storage:StorageAccount"
 _SERVICE: Final = "storage:BlobServiceProperties"
 _LIFECYCLE: Final = "storage:ManagementPolicy"
-_COOL_DAYS, _ARCHIVE_DAYS = 30, 180
 
 
 @RULES.about(_ACCOUNT, "PSRule Azure.Storage.MinTLS, Checkov CKV_AZURE_44")
@@ -84,12 +84,9 @@ def no_tier_is_left_before_its_minimum(props: Props) -> bool:
     """A blob stays 30 days in the cool tier and 180 in the archive tier, for it is billed for them in any case."""
     for rule in at(props, "policy.rules", []):
         days = _days(rule)
-        if "tierToArchive" in days and days["tierToArchive"] < days.get("tierToCool", 0) + _COOL_DAYS:
+        if "tierToArchive" in days and days["tierToArchive"] < days.get("tierToCool", 0) + COOL_DAYS:
             return False
-        if (
-            "tierToArchive" in days
-            and days.get("delete", days["tierToArchive"]) < days["tierToArchive"] + _ARCHIVE_DAYS
-        ):
+        if "tierToArchive" in days and days.get("delete", days["tierToArchive"]) < days["tierToArchive"] + ARCHIVE_DAYS:
             return False
     return True
 
@@ -146,6 +143,13 @@ _WITH_ARCHIVE: Final = {"Standard_LRS", "Standard_GRS", "Standard_RAGRS"}
 
 
 def _days(rule: Props) -> dict[str, float]:
-    """tierToCool, tierToArchive, delete -> days, of a lifecycle rule's base blobs."""
+    """tierToCool, tierToArchive, delete -> days of age, of a lifecycle rule's base blobs."""
     actions = at(rule, "definition.actions.baseBlob", {})
-    return {action: next(iter(when.values())) for action, when in actions.items() if isinstance(when, dict) and when}
+    ages = {action: _age(when) for action, when in actions.items() if isinstance(when, dict)}
+    return {action: age for action, age in ages.items() if age is not None}
+
+
+def _age(when: Props) -> float | None:
+    """The other condition, daysAfterLastTierChangeGreaterThan, only ever makes a move later."""
+    names = [name for name, days in when.items() if name != "daysAfterLastTierChangeGreaterThan" and days is not None]
+    return when[names[0]] if names else None

@@ -85,10 +85,10 @@ def test_all_bad_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(SettingsError) as caught:
         load(monkeypatch, {"POSTGRES_AUTH": "no", "POSTGRES_POOL_SIZE": "no", "ARCHIVE_CONTAINER": "NO"})
     assert re.findall(r"^  (\w+)", str(caught.value), re.MULTILINE) == [
+        "ARCHIVE_CONTAINER",
         "POSTGRES_DSN",
         "POSTGRES_AUTH",
         "POSTGRES_POOL_SIZE",
-        "ARCHIVE_CONTAINER",
     ]
 
 

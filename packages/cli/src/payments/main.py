@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from payments.commands import consume, demo, failed, ingest, migrate, produce, reconcile, services, smoke
+from payments.commands import consume, demo, events, failed, ingest, migrate, produce, reconcile, services, smoke
 from payments.errors import Status, UserError
 from payments_storage.errors import StorageError
 from payments_storage.settings import SettingsError
@@ -41,5 +41,6 @@ app.command()(produce.produce)
 app.command()(ingest.ingest)
 app.command()(consume.consume)
 app.add_typer(failed.app, name="failed")
+app.add_typer(events.app, name="events")
 app.command()(reconcile.reconcile)
 app.command()(smoke.smoke)

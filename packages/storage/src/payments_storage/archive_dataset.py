@@ -10,14 +10,14 @@ from pyarrow.fs import AzureFileSystem, FileSelector, FileType
 
 from payments_storage.archive_path import ROOT
 from payments_storage.raw_event import RAW_EVENT_SCHEMA
-from payments_storage.settings import StorageSettings
+from payments_storage.settings import ArchiveSettings
 
 PARTITIONING: Final = ds.partitioning(
     pa.schema([("yyyy", pa.int16()), ("mm", pa.int8()), ("dd", pa.int8())]), flavor="hive"
 )
 
 
-def open_file_system(settings: StorageSettings) -> AzureFileSystem:
+def open_file_system(settings: ArchiveSettings) -> AzureFileSystem:
     """The storage account, by the identity of this process or by connection string."""
     if settings.archive_connection_string is None:
         return AzureFileSystem(urlsplit(settings.archive_account_url or "").netloc.split(".")[0])
@@ -35,7 +35,7 @@ def open_file_system(settings: StorageSettings) -> AzureFileSystem:
     )
 
 
-def archive_files(settings: StorageSettings) -> dict[str, int]:
+def archive_files(settings: ArchiveSettings) -> dict[str, int]:
     """Path in the container -> bytes, for every file of the archive, sorted."""
     selector = FileSelector(f"{settings.archive_container}/{ROOT}", recursive=True, allow_not_found=True)
     infos = sorted(open_file_system(settings).get_file_info(selector), key=lambda info: info.path)
@@ -43,7 +43,7 @@ def archive_files(settings: StorageSettings) -> dict[str, int]:
     return {info.path.removeprefix(prefix): info.size for info in infos if info.type == FileType.File}
 
 
-def open_archive(settings: StorageSettings) -> ds.Dataset:
+def open_archive(settings: ArchiveSettings) -> ds.Dataset:
     """All files, whether the manifest knows them or not; rows have RAW_EVENT_SCHEMA, yyyy, mm and dd."""
     paths = [f"{settings.archive_container}/{path}" for path in archive_files(settings)]
     fields = [*RAW_EVENT_SCHEMA, *PARTITIONING.schema]

@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
 from payments_storage.errors import DatabaseUnavailableError, StorageError, blob_errors, database_errors
-from payments_storage.settings import PostgresAuth, StorageSettings
+from payments_storage.settings import ArchiveSettings, PostgresAuth, StorageSettings
 
 Pool = ConnectionPool[Connection[Any]]
 _T = TypeVar("_T")
@@ -94,7 +94,7 @@ def transaction(pool: Pool, seconds: float | None) -> Iterator[Connection[Any]]:
             raise
 
 
-def credential(settings: StorageSettings) -> TokenCredential:
+def credential(settings: ArchiveSettings) -> TokenCredential:
     """The user-assigned identity where one is named (in Azure), else what the developer is logged in with."""
     if settings.azure_client_id is not None:
         return ManagedIdentityCredential(client_id=settings.azure_client_id)
@@ -143,13 +143,13 @@ def _login(settings: StorageSettings) -> tuple[type[Connection[Any]], dict[str, 
     return LimitedEntraConnection, kwargs
 
 
-def open_container(settings: StorageSettings, name: str | None = None) -> ContainerClient:
+def open_container(settings: ArchiveSettings, name: str | None = None) -> ContainerClient:
     """A container of the account (without a name the archive's), by managed identity or by connection string."""
     if settings.archive_connection_string is not None:
         connection_string = settings.archive_connection_string.get_secret_value()
         service = BlobServiceClient.from_connection_string(connection_string, **_BLOB_LIMITS)
     else:
-        account_url = cast("str", settings.archive_account_url)  # StorageSettings has one of the two
+        account_url = cast("str", settings.archive_account_url)  # ArchiveSettings has one of the two
         service = BlobServiceClient(account_url, credential=credential(settings), **_BLOB_LIMITS)
     return service.get_container_client(name or settings.archive_container)
 

@@ -26,17 +26,12 @@ class PostgresAuth(StrEnum):
     PASSWORD = "password"  # noqa: S105 - the name of a method
 
 
-class StorageSettings(BaseSettings):
-    """Where PostgreSQL and the archive are. docs/settings.md lists every setting; a test holds the two together."""
+class ArchiveSettings(BaseSettings):
+    """Where the archive is: enough to read it. docs/settings.md lists every setting; a test holds the two together."""
 
     # An empty variable is an unset one: hosts and compose files set what they have no value for to nothing.
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
-    postgres_dsn: SecretStr = Field(description="PostgreSQL, e.g. postgresql://ingest@host:5432/payments")
-    postgres_auth: PostgresAuth = Field(
-        PostgresAuth.ENTRA, description="entra: a token of the managed identity; password: the one in POSTGRES_DSN"
-    )
-    postgres_pool_size: int = Field(4, ge=1, le=50, description="connections of one worker process at most")
     archive_connection_string: SecretStr | None = Field(
         None, description="Blob Storage connection string (Azurite, local); else ARCHIVE_ACCOUNT_URL"
     )
@@ -52,25 +47,7 @@ class StorageSettings(BaseSettings):
         pattern="^[a-z0-9]+(-[a-z0-9]+)*$",
         description="container of the archive",
     )
-    dead_letter_container: str = Field(
-        "dead-letter",
-        min_length=3,
-        max_length=63,
-        pattern="^[a-z0-9]+(-[a-z0-9]+)*$",
-        description="container of the same account for batches that wait for PostgreSQL",
-    )
     azure_client_id: str | None = Field(None, description="client id of the user-assigned managed identity")
-
-    @field_validator("postgres_dsn")
-    @classmethod
-    def _readable_dsn(cls, value: SecretStr) -> SecretStr:
-        try:
-            conninfo_to_dict(value.get_secret_value())
-        except ProgrammingError:
-            raise ValueError(
-                "not a PostgreSQL connection string such as postgresql://ingest@host:5432/payments"
-            ) from None
-        return value
 
     @field_validator("archive_connection_string")
     @classmethod
@@ -85,14 +62,9 @@ class StorageSettings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _one_archive(self) -> Self:
         if (self.archive_connection_string is None) == (self.archive_account_url is None):
             raise ValueError("set exactly one of ARCHIVE_ACCOUNT_URL (Azure) and ARCHIVE_CONNECTION_STRING (local)")
-        has_password = "password" in conninfo_to_dict(self.postgres_dsn.get_secret_value())
-        if self.postgres_auth is PostgresAuth.ENTRA and has_password:
-            raise ValueError(
-                "POSTGRES_DSN holds a password; with POSTGRES_AUTH=entra take it out, or set POSTGRES_AUTH=password"
-            )
         return self
 
     @classmethod
@@ -103,6 +75,43 @@ class StorageSettings(BaseSettings):
         except ValidationError as error:
             lines = [_explain(problem) for problem in error.errors(include_url=False)]
             raise SettingsError("\n".join(["The settings cannot be used:", *lines])) from None
+
+
+class StorageSettings(ArchiveSettings):
+    """Where PostgreSQL and the archive are."""
+
+    postgres_dsn: SecretStr = Field(description="PostgreSQL, e.g. postgresql://ingest@host:5432/payments")
+    postgres_auth: PostgresAuth = Field(
+        PostgresAuth.ENTRA, description="entra: a token of the managed identity; password: the one in POSTGRES_DSN"
+    )
+    postgres_pool_size: int = Field(4, ge=1, le=50, description="connections of one worker process at most")
+    dead_letter_container: str = Field(
+        "dead-letter",
+        min_length=3,
+        max_length=63,
+        pattern="^[a-z0-9]+(-[a-z0-9]+)*$",
+        description="container of the same account for batches that wait for PostgreSQL",
+    )
+
+    @field_validator("postgres_dsn")
+    @classmethod
+    def _readable_dsn(cls, value: SecretStr) -> SecretStr:
+        try:
+            conninfo_to_dict(value.get_secret_value())
+        except ProgrammingError:
+            raise ValueError(
+                "not a PostgreSQL connection string such as postgresql://ingest@host:5432/payments"
+            ) from None
+        return value
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        has_password = "password" in conninfo_to_dict(self.postgres_dsn.get_secret_value())
+        if self.postgres_auth is PostgresAuth.ENTRA and has_password:
+            raise ValueError(
+                "POSTGRES_DSN holds a password; with POSTGRES_AUTH=entra take it out, or set POSTGRES_AUTH=password"
+            )
+        return self
 
 
 def _explain(problem: Any) -> str:

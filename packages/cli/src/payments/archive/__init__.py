@@ -1,0 +1,1 @@
+"""What `payments events` shows of the archive."""
