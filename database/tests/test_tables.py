@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,7 @@ def test_the_rows_of_a_transaction_are_found_by_its_filters_and_not_by_reading_t
     with psycopg.connect(database.migrator_dsn, autocommit=True) as connection:
         connection.execute("""
             INSERT INTO dynamic_metrics (transaction_id, metric_type, metric_value, created_at)
-            SELECT 'txn-' || number, 'amount', 1, '2024-01-01 00:00Z' FROM generate_series(1, 20000) AS number
+            SELECT 'txn-' || number / 4, 'amount', 1, '2024-01-01 00:00Z' FROM generate_series(1, 20000) AS number
         """)
         connection.execute("VACUUM ANALYZE dynamic_metrics_default")
         connection.execute("SET enable_seqscan = off")  # 105 pages are read as fast as they are searched
@@ -107,4 +108,5 @@ def test_the_rows_of_a_transaction_are_found_by_its_filters_and_not_by_reading_t
             )
         )
     assert "dynamic_metrics_default_transaction_id_idx" in plan
-    assert "lossy=32" in plan, "one filter's pages, of more than 100"
+    read = sum(int(blocks) for blocks in re.findall(r"lossy=(\d+)", plan))
+    assert 32 <= read < 64, "one filter's pages and the last ones, of more than 100"
