@@ -882,13 +882,13 @@ CREATE INDEX dynamic_metrics_default_created_at_idx ON public.dynamic_metrics_de
 -- Name: dynamic_metrics_transaction_id_idx; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX dynamic_metrics_transaction_id_idx ON ONLY public.dynamic_metrics USING hash (transaction_id);
+CREATE INDEX dynamic_metrics_transaction_id_idx ON ONLY public.dynamic_metrics USING brin (transaction_id text_bloom_ops (n_distinct_per_range='1024', false_positive_rate='0.0005')) WITH (pages_per_range='32');
 
 --
 -- Name: dynamic_metrics_default_transaction_id_idx; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX dynamic_metrics_default_transaction_id_idx ON public.dynamic_metrics_default USING hash (transaction_id);
+CREATE INDEX dynamic_metrics_default_transaction_id_idx ON public.dynamic_metrics_default USING brin (transaction_id text_bloom_ops (n_distinct_per_range='1024', false_positive_rate='0.0005')) WITH (pages_per_range='32');
 
 --
 -- Name: failed_items_next_attempt_idx; Type: INDEX; Schema: public; Owner: -
@@ -1202,4 +1202,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261123000900'),
     ('20261123001000'),
     ('20261124001100'),
-    ('20261124001200');
+    ('20261124001200'),
+    ('20261126001600');

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -90,3 +91,22 @@ def test_the_average_is_computed_exactly_from_the_sums(database: Database) -> No
     insert(database, "payment_metrics_5m", total_amount="0.30", total_count=3, max_amount="0.2")
     with psycopg.connect(database.analyst_dsn) as connection:
         assert connection.execute("SELECT avg_amount FROM payment_metrics_5m").fetchone() == (Decimal("0.1"),)
+
+
+def test_the_rows_of_a_transaction_are_found_by_its_filters_and_not_by_reading_the_day(database: Database) -> None:
+    with psycopg.connect(database.migrator_dsn, autocommit=True) as connection:
+        connection.execute("""
+            INSERT INTO dynamic_metrics (transaction_id, metric_type, metric_value, created_at)
+            SELECT 'txn-' || number / 4, 'amount', 1, '2024-01-01 00:00Z' FROM generate_series(1, 20000) AS number
+        """)
+        connection.execute("VACUUM ANALYZE dynamic_metrics_default")
+        connection.execute("SET enable_seqscan = off")  # 105 pages are read as fast as they are searched
+        plan = "\n".join(
+            line
+            for (line,) in connection.execute(
+                "EXPLAIN (ANALYZE, TIMING OFF) SELECT * FROM dynamic_metrics WHERE transaction_id = 'txn-777'"
+            )
+        )
+    assert "dynamic_metrics_default_transaction_id_idx" in plan
+    read = sum(int(blocks) for blocks in re.findall(r"lossy=(\d+)", plan))
+    assert 32 <= read < 64, "one filter's pages and the last ones, of more than 100"

@@ -9,10 +9,10 @@ import azure.functions as func
 
 from ingest import timers
 from ingest.settings import IngestSettings
-from ingest.translate import speed_up_enqueue_times
+from ingest.translate import speed_up_decoding
 from ingest.wiring import Runtime
 
-speed_up_enqueue_times()
+speed_up_decoding()
 app = func.FunctionApp()
 runtime = Runtime(IngestSettings.load())
 

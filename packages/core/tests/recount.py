@@ -113,7 +113,7 @@ def recount_histograms(entries: Iterable[Entry], lengths: tuple[timedelta, ...])
 
 def unpacked(rows: Iterable[HistogramRow]) -> list[Recount]:
     return [
-        Recount(row[:4], *row[4:8], unpack(row.buckets), row.zero_count, unpack(row.negative_buckets)) for row in rows
+        Recount(row[:4], *row[4:8], row.buckets.counts(), row.zero_count, row.negative_buckets.counts()) for row in rows
     ]
 
 
@@ -138,8 +138,8 @@ def merge_histograms(rows: Iterable[HistogramRow]) -> dict[tuple[Any, ...], tupl
             total + row.sum_value,
             min(low, row.min_value),
             max(high, row.max_value),
-            EXACT.add(buckets, Decimal(row.buckets)),
+            EXACT.add(buckets, Decimal(str(row.buckets))),
             zeros + row.zero_count,
-            EXACT.add(negative, Decimal(row.negative_buckets)),
+            EXACT.add(negative, Decimal(str(row.negative_buckets))),
         )
     return merged

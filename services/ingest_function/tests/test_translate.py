@@ -9,7 +9,7 @@ from azure.functions import EventHubEvent, meta
 from azure.functions.eventhub import EventHubTriggerConverter
 
 from ingest import translate
-from ingest.translate import speed_up_enqueue_times, to_delivery
+from ingest.translate import speed_up_decoding, to_delivery
 
 from .trigger import BODIES, SYSTEM_PROPERTIES, decode
 
@@ -36,8 +36,13 @@ TEXTS = [
 
 @pytest.fixture(autouse=True)
 def _stock_parser_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starts from the parser as it came, and puts back whatever was there before."""
+    """Starts from the library as it came, and puts back whatever was there before."""
     monkeypatch.setattr(meta._BaseConverter, HOOK, classmethod(translate._stock_parse.__func__))  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        EventHubTriggerConverter,
+        "decode_multiple_events",
+        classmethod(translate._stock_decode.__func__),  # type: ignore[attr-defined]
+    )
 
 
 class TestDelivery:
@@ -54,11 +59,11 @@ class TestDelivery:
             datetime(2026, 3, 15, 0, 0, 0, 123_456, tzinfo=UTC),
         ]
         assert to_delivery(decode(BODIES, SYSTEM_PROPERTIES)).enqueued_at == expected
-        speed_up_enqueue_times()
+        speed_up_decoding()
         assert to_delivery(decode(BODIES, SYSTEM_PROPERTIES)).enqueued_at == expected
 
     def test_an_enqueue_time_with_an_offset_is_the_same_instant_in_utc(self) -> None:
-        speed_up_enqueue_times()
+        speed_up_decoding()
         elsewhere = SYSTEM_PROPERTIES.replace("2026-03-15T00:00:00.1234567Z", "2026-03-15T02:00:00.1234567+02:00")
         assert to_delivery(decode(BODIES, elsewhere)) == to_delivery(decode(BODIES, SYSTEM_PROPERTIES))
 
@@ -97,13 +102,13 @@ class TestFastEnqueueTimes:
     @pytest.mark.parametrize("text", TEXTS)
     def test_it_reads_what_the_stock_parser_reads(self, text: str | None) -> None:
         stock = meta._BaseConverter._parse_datetime(text)
-        speed_up_enqueue_times()
+        speed_up_decoding()
         fast = meta._BaseConverter._parse_datetime(text)
         assert fast == stock
         assert (fast and fast.tzinfo) == (stock and stock.tzinfo)
 
     def test_what_neither_can_read_is_an_error_and_no_guess(self) -> None:
-        speed_up_enqueue_times()
+        speed_up_decoding()
         with pytest.raises(ValueError, match="does not match"):
             meta._BaseConverter._parse_datetime("the day before yesterday")
 
@@ -122,6 +127,42 @@ class TestFastEnqueueTimes:
         decode(BODIES, SYSTEM_PROPERTIES)
         slow = tries
         assert slow >= len(BODIES), "or the library is fast by itself now, and the hook can go"
-        speed_up_enqueue_times()
+        speed_up_decoding()
         decode(BODIES, SYSTEM_PROPERTIES)
         assert tries == slow
+
+
+class TestFastDecoding:
+    """The same of the hook that decodes a batch."""
+
+    def test_the_hook_is_the_class_method_that_decode_calls(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert isinstance(inspect.getattr_static(EventHubTriggerConverter, "decode_multiple_events"), classmethod)
+        monkeypatch.setattr(EventHubTriggerConverter, "decode_multiple_events", classmethod(lambda *_: ["ours"]))
+        assert decode(BODIES, SYSTEM_PROPERTIES) == ["ours"]
+
+    def test_it_says_of_each_event_what_the_stock_decoder_says(self) -> None:
+        stock = [_as_read(event) for event in decode(BODIES, SYSTEM_PROPERTIES)]
+        speed_up_decoding()
+        assert [_as_read(event) for event in decode(BODIES, SYSTEM_PROPERTIES)] == stock
+
+    @pytest.mark.parametrize("odd", ['"SequenceNumber":"41"', '"SequenceNumber":41.0'])
+    def test_properties_of_another_type_are_left_to_the_stock_decoder(self, odd: str) -> None:
+        properties = SYSTEM_PROPERTIES.replace('"SequenceNumber":41', odd)
+        stock = [_as_read(event) for event in decode(BODIES, properties)]
+        speed_up_decoding()
+        assert [_as_read(event) for event in decode(BODIES, properties)] == stock
+
+    def test_bodies_without_their_properties_are_the_error_that_they_were(self) -> None:
+        speed_up_decoding()
+        with pytest.raises(AssertionError, match="mismatched"):
+            decode(BODIES[:2], SYSTEM_PROPERTIES)
+
+    def test_the_metadata_no_longer_hold_the_json_of_the_whole_batch(self) -> None:
+        speed_up_decoding()
+        events = decode(BODIES, SYSTEM_PROPERTIES)
+        assert set(events[0].metadata or ()) == {"PartitionContext"}
+        assert to_delivery(events).partition_id == "17"
+
+
+def _as_read(event: EventHubEvent) -> tuple[Any, ...]:
+    return event.get_body(), event.sequence_number, event.enqueued_time, event.partition_key

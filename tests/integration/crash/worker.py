@@ -19,7 +19,7 @@ from conftest import ArchiveContainer, Database
 from tests.integration.events import Message
 from tests.integration.system import System
 
-from ingest.translate import speed_up_enqueue_times
+from ingest.translate import speed_up_decoding
 
 
 def main(descriptor: int) -> None:
@@ -31,7 +31,7 @@ def main(descriptor: int) -> None:
             os.close(descriptors[0])
         else:
             return  # the conductor is gone
-    speed_up_enqueue_times()  # as the function app does
+    speed_up_decoding()  # as the function app does
     with Connection(descriptors[0]) as connection:
         _work(connection)
 

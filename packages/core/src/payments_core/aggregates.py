@@ -15,12 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from payments_core.event import AMOUNT
-from payments_core.histogram import bucket_index, pack
+from payments_core.histogram import LANE, Buckets, bucket_index
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FIVE_MINUTES: Final = timedelta(minutes=5)
+_MICROSECOND: Final = timedelta(microseconds=1)
 # Scalars have types throughout the columns' way: without one, pyarrow looks for packages that are not there, each time.
 _ZERO: Final = pa.scalar(Decimal(0), AMOUNT)
+_EMPTY: Final = (Buckets(0, 0), Buckets(0, 0))
 DEFAULT_WINDOWS: Final = (timedelta(minutes=1), FIVE_MINUTES, timedelta(hours=1), timedelta(days=1))
 
 
@@ -38,7 +40,7 @@ class PaymentRow(NamedTuple):
 
 
 class HistogramRow(NamedTuple):
-    """An addition to one row of `aggregate_histograms`; both bucket columns are packed numbers (`histogram.pack`)."""
+    """An addition to one row of `aggregate_histograms`. `negative_buckets` has the values below zero, without sign."""
 
     metric_type: str
     event_type: str
@@ -48,9 +50,9 @@ class HistogramRow(NamedTuple):
     sum_value: Decimal
     min_value: Decimal
     max_value: Decimal
-    buckets: str
+    buckets: Buckets
     zero_count: int
-    negative_buckets: str
+    negative_buckets: Buckets
 
 
 class WindowsError(ValueError):
@@ -75,7 +77,7 @@ def window_start(instants: pa.Array, length: timedelta) -> pa.Array:
 
 
 def _micros(length: timedelta) -> pa.Scalar:
-    return pa.scalar(length // timedelta(microseconds=1), pa.int64())
+    return pa.scalar(length // _MICROSECOND, pa.int64())
 
 
 def aggregate_payments(events: pa.Table) -> list[PaymentRow]:
@@ -119,15 +121,13 @@ def aggregate_histograms(metrics: pa.Table, lengths: tuple[timedelta, ...]) -> l
     summary = summary.aggregate([("count", "sum"), ("sum", "sum"), ("min", "min"), ("max", "max"), ("zero", "sum")])
     summary = summary.sort_by([(key, "ascending") for key in (*keys, "end")])
 
-    buckets = table.filter(pc.is_valid(table["index"]))
-    buckets = buckets.group_by([*keys, "negative", "index"], use_threads=False).aggregate([("value", "count")])
-    counted = _count_buckets(_widen(buckets, lengths))
+    histograms = _histograms(table, lengths)
     rows = []
     for row in _rows(summary, [*keys, "end", "count_sum", "sum_sum", "min_min", "max_max", "zero_sum"]):
         metric_type, event_type, start, end, count, total, low, high, zeros = row
-        positive, negative = counted.get((metric_type, event_type, start, end), ({}, {}))
+        positive, negative = histograms.get((metric_type, event_type, start, end), _EMPTY)
         key = (metric_type, event_type, _instant(start), _instant(end))
-        rows.append(HistogramRow(*key, count, total, low, high, pack(positive), zeros, pack(negative)))
+        rows.append(HistogramRow(*key, count, total, low, high, positive, zeros, negative))
     return rows
 
 
@@ -142,17 +142,27 @@ def _widen(table: pa.Table, lengths: tuple[timedelta, ...]) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _count_buckets(buckets: pa.Table) -> dict[tuple[Any, ...], tuple[dict[int, int], dict[int, int]]]:
-    """(metric, event type, start, end) -> counts by index of the positive and of the negative values."""
-    keys = ["metric_type", "event_type", "start", "end", "negative", "index"]
-    summed = buckets.group_by(keys, use_threads=False).aggregate([("value_count", "sum")])
-    counts: dict[tuple[Any, ...], tuple[dict[int, int], dict[int, int]]] = {}
-    for *key, negative, index, count in _rows(summed, [*keys, "value_count_sum"]):
-        signs = counts.get(window := tuple(key))
-        if signs is None:
-            signs = counts[window] = ({}, {})
-        signs[negative][index] = count
-    return counts
+def _histograms(table: pa.Table, lengths: tuple[timedelta, ...]) -> dict[tuple[Any, ...], tuple[Buckets, Buckets]]:
+    """(metric, event type, start, end) -> histograms of the positive and of the negative values.
+
+    Buckets are counted for the shortest window; the longer ones are sums of those, whole histograms at a time.
+    """
+    counted = table.filter(pc.is_valid(table["index"]))
+    names = ["metric_type", "event_type", "start", "negative", "index"]
+    counted = counted.group_by(names, use_threads=False).aggregate([("value", "count")])
+    lowest = pc.min(counted["index"]).as_py()
+    shortest: dict[tuple[str, str, int], list[int]] = {}
+    for metric_type, event_type, start, negative, index, count in _rows(counted, [*names, "value_count"]):
+        signs = shortest.setdefault((metric_type, event_type, start), [0, 0])
+        signs[negative] += count << LANE * (index - lowest)
+    sums: dict[tuple[str, str, int, int], tuple[int, int]] = {}
+    for length in lengths:
+        micros = length // _MICROSECOND
+        for (metric_type, event_type, start), (positive, negative) in shortest.items():
+            key = (metric_type, event_type, start - start % micros, start - start % micros + micros)
+            known = sums.get(key, (0, 0))
+            sums[key] = (known[0] + positive, known[1] + negative)
+    return {key: (Buckets(lowest, positive), Buckets(lowest, negative)) for key, (positive, negative) in sums.items()}
 
 
 def _rows(table: pa.Table, names: list[str]) -> Iterator[tuple[Any, ...]]:

@@ -4,8 +4,10 @@ It admits only what needs no second thought; whatever does not fit is left to `n
 shape may be strict but never lenient. Amounts stay `Raw`: the characters of the JSON text.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import msgspec
@@ -89,18 +91,21 @@ def wire_types(rules: tuple[MetricRule, ...]) -> tuple[type[WireEvent], type[Wir
     return cast("type[WireEvent]", event), cast("type[WireEnvelope]", envelope)
 
 
-def raw_reader(rules: tuple[MetricRule, ...], path: tuple[str, ...]) -> Callable[[Any], bytes]:
-    """A function from a decoded event to the JSON text at a rule's path; empty when nothing stands there."""
-    attributes = _attributes(_tree(rules), path)
+def raw_reader(rules: tuple[MetricRule, ...], path: tuple[str, ...]) -> Callable[[Sequence[Any]], list[bytes]]:
+    """A function from decoded events to the JSON texts at a rule's path; empty where nothing stands there."""
+    first, *nested = _attributes(_tree(rules), path)
 
-    def read(value: Any) -> bytes:
-        for attribute in attributes:
-            if value is None:
-                return b""
-            value = getattr(value, attribute)
-        return bytes(value)
+    def read(events: Sequence[Any]) -> list[bytes]:
+        values = map(attrgetter(first), events)
+        for attribute in nested:
+            values = map(partial(_attribute, attribute), values)
+        return list(map(bytes, values))
 
     return read
+
+
+def _attribute(name: str, value: Any) -> Any:
+    return ABSENT if value is None or value is ABSENT else getattr(value, name)
 
 
 def _attributes(tree: dict[str, Any], path: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from payments_core.aggregates import HistogramRow, PaymentRow
 from payments_core.errors import ErrorCode, Stage
 from payments_core.event import Delivery, Rejection
 from payments_core.repeats import Identity, identities
+from payments_storage import arrays
 from payments_storage.raw_event_store import ArchiveFile
 from payments_storage.sql import load_queries
 
@@ -23,17 +24,16 @@ _SQL: Final = load_queries("ingest")
 
 def claim_events(cursor: Cursor[Any], events: pa.Table) -> pa.Table:
     """Those of the events (distinct by identity) that nobody has claimed; waits for whoever is claiming the same."""
-    ids = events["event_id"].to_pylist()
     cursor.execute(
         _SQL["claim_events"],
         {
-            "event_ids": ids,
-            "payload_hashes": events["payload_hash"].to_pylist(),
-            "occurred_on": _days(events["occurred_at"]),
-            "enqueued_on": _days(events["enqueued_at"]),
+            "event_ids": arrays.uuids(events["event_id"].to_pylist()),
+            "payload_hashes": arrays.bigints(events["payload_hash"].to_pylist()),
+            "occurred_on": arrays.dates(events["occurred_at"]),
+            "enqueued_on": arrays.dates(events["enqueued_at"]),
         },
     )
-    if cursor.rowcount == len(ids):
+    if cursor.rowcount == events.num_rows:
         return events
     claimed = set(cursor.fetchall())
     return events.filter(pa.array([identity in claimed for identity in identities(events)]))
@@ -41,7 +41,10 @@ def claim_events(cursor: Cursor[Any], events: pa.Table) -> pa.Table:
 
 def known_payloads(cursor: Cursor[Any], events: pa.Table) -> dict[Identity, int]:
     """Identity -> payload hash under which it was claimed."""
-    parameters = {"event_ids": events["event_id"].to_pylist(), "occurred_on": _days(events["occurred_at"])}
+    parameters = {
+        "event_ids": arrays.uuids(events["event_id"].to_pylist()),
+        "occurred_on": arrays.dates(events["occurred_at"]),
+    }
     rows = cursor.execute(_SQL["known_payloads"], parameters).fetchall()
     return {Identity(event_id, occurred_on): payload_hash for event_id, occurred_on, payload_hash in rows}
 
@@ -174,15 +177,13 @@ def update_payment_metrics_5m(cursor: Cursor[Any], rows: list[PaymentRow]) -> No
 
 
 def update_aggregate_histograms(cursor: Cursor[Any], rows: list[HistogramRow]) -> None:
-    cursor.execute(_SQL["upsert_aggregate_histograms"], _columns(HistogramRow._fields, rows))
+    columns = _columns(HistogramRow._fields, rows)
+    for name in ("buckets", "negative_buckets"):
+        columns[name] = arrays.numerics(zip(columns[name], columns["event_count"], strict=True))
+    cursor.execute(_SQL["upsert_aggregate_histograms"], columns)
 
 
-def _columns(names: tuple[str, ...], rows: list[Any]) -> dict[str, list[Any]]:
+def _columns(names: tuple[str, ...], rows: list[Any]) -> dict[str, Any]:
     """Rows as one list for each column, as `unnest` takes them."""
     columns = zip(*rows, strict=True) if rows else ([] for _ in names)
     return {name: list(column) for name, column in zip(names, columns, strict=True)}
-
-
-def _days(instants: pa.ChunkedArray) -> list[Any]:
-    days: list[Any] = instants.cast(pa.date32()).to_pylist()
-    return days

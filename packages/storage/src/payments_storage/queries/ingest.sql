@@ -5,7 +5,7 @@
 -- Returns the identities that nobody had; sorted, so that two owners of the same events never deadlock.
 INSERT INTO ingested_events (event_id, payload_hash, occurred_on, enqueued_on)
 SELECT event_id, payload_hash, occurred_on, enqueued_on
-FROM unnest(%(event_ids)b::text[]::uuid[], %(payload_hashes)b::bigint[], %(occurred_on)b::date[], %(enqueued_on)b::date[])
+FROM unnest(%(event_ids)b::uuid[], %(payload_hashes)b::bigint[], %(occurred_on)b::date[], %(enqueued_on)b::date[])
     AS claimed (event_id, payload_hash, occurred_on, enqueued_on)
 ORDER BY event_id, occurred_on
 ON CONFLICT DO NOTHING
@@ -14,7 +14,7 @@ RETURNING event_id::text, occurred_on
 -- known_payloads --
 -- The payload hashes under which these events were claimed.
 SELECT known.event_id::text, known.occurred_on, known.payload_hash
-FROM unnest(%(event_ids)b::text[]::uuid[], %(occurred_on)b::date[]) AS seen (event_id, occurred_on)
+FROM unnest(%(event_ids)b::uuid[], %(occurred_on)b::date[]) AS seen (event_id, occurred_on)
 JOIN ingested_events AS known USING (event_id, occurred_on)
 
 -- committed_files --
@@ -144,8 +144,7 @@ SELECT
 FROM unnest(
     %(metric_type)b::text[], %(event_type)b::text[], %(time_window_start)b::timestamptz[],
     %(time_window_end)b::timestamptz[], %(event_count)b::bigint[], %(sum_value)b::numeric[], %(min_value)b::numeric[],
-    %(max_value)b::numeric[], %(buckets)b::text[]::numeric[], %(zero_count)b::bigint[],
-    %(negative_buckets)b::text[]::numeric[]
+    %(max_value)b::numeric[], %(buckets)b::numeric[], %(zero_count)b::bigint[], %(negative_buckets)b::numeric[]
 ) AS added (
     metric_type, event_type, time_window_start, time_window_end, event_count, sum_value, min_value, max_value, buckets,
     zero_count, negative_buckets

@@ -86,18 +86,19 @@ class Histograms:
 
     def _add(self, row: HistogramRow) -> None:
         key = tuple(row[:_KEY_WIDTH])
-        count, total, low, high, buckets, zeros, negative = row[_KEY_WIDTH:]
+        count, total, low, high, positive, zeros, below_zero = row[_KEY_WIDTH:]
+        buckets, negative = Decimal(str(positive)), Decimal(str(below_zero))
         known = self._rows.get(key)
         if known is None:
-            self._rows[key] = [count, total, low, high, Decimal(buckets), zeros, Decimal(negative)]
+            self._rows[key] = [count, total, low, high, buckets, zeros, negative]
             return
         known[0] += count
         known[1] = _EXACT.add(known[1], total)
         known[2] = min(known[2], low)
         known[3] = max(known[3], high)
-        known[4] = _EXACT.add(known[4], Decimal(buckets))
+        known[4] = _EXACT.add(known[4], buckets)
         known[5] += zeros
-        known[6] = _EXACT.add(known[6], Decimal(negative))
+        known[6] = _EXACT.add(known[6], negative)
 
     def compare(self, snapshot: Snapshot, check: Check) -> None:
         for length in self._cut:

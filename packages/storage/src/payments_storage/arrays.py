@@ -1,0 +1,95 @@
+"""Parameters of `unnest` in PostgreSQL's binary format, made of whole columns: psycopg sees no value of them.
+
+An `Array` is bound as `%(name)b::uuid[]`, with the type that the function here is named after.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+import psycopg
+import pyarrow as pa
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+
+from payments_core.histogram import LANE, Buckets
+
+_NO_ELEMENTS: Final = struct.Struct(">iii")  # dimensions, whether there are nulls, element type
+_ELEMENTS: Final = struct.Struct(">iiiii")  # besides: how many, number of the first
+_LENGTH: Final = struct.Struct(">i")
+_NUMERIC: Final = struct.Struct(">HhHH")  # digits of base 10,000, weight of the first, sign, decimals to show
+_THREE_DIGITS: Final = struct.Struct(">HHH")
+_BASE: Final = 10_000
+_DIGITS_A_BUCKET: Final = 3
+_DECIMALS_A_BUCKET: Final = 12
+_DAYS_TO_2000: Final = 10_957
+_OID: Final = {name: psycopg.adapters.types[name].oid for name in ("uuid", "int8", "date", "numeric")}
+
+
+class Array(NamedTuple):
+    """A whole parameter, as the server receives it."""
+
+    data: bytes
+
+
+class _ArrayDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Array) -> bytes:
+        return obj.data
+
+
+psycopg.adapters.register_dumper(Array, _ArrayDumper)
+
+
+def uuids(canonical: Sequence[str]) -> Array:
+    return _fixed("uuid", 16, bytes.fromhex("".join(canonical).replace("-", "")))
+
+
+def bigints(values: Sequence[int]) -> Array:
+    return _fixed("int8", 8, struct.pack(f">{len(values)}q", *values))
+
+
+def dates(instants: pa.ChunkedArray) -> Array:
+    """The UTC days of a timestamp column without nulls."""
+    days = instants.cast(pa.date32()).cast(pa.int32()).to_pylist()
+    return _fixed("date", 4, struct.pack(f">{len(days)}i", *(day - _DAYS_TO_2000 for day in days)))
+
+
+def numerics(histograms: Iterable[tuple[Buckets, int]]) -> Array:
+    """Packed histograms (docs/adr/0005), each with a count that none of its buckets exceeds."""
+    elements = [_packed(buckets, most) for buckets, most in histograms]
+    parts = [part for element in elements for part in (_LENGTH.pack(len(element)), element)]
+    return _array("numeric", len(elements), b"".join(parts))
+
+
+def _packed(buckets: Buckets, most: int) -> bytes:
+    lowest, lanes = buckets
+    size = -(-lanes.bit_length() // LANE)
+    if most < _BASE:  # then a bucket's 48 bits are its three digits as they stand
+        digits = lanes.to_bytes(size * LANE // 8, "big")
+    else:
+        counts = buckets.counts()
+        digits = b"".join(_three_digits(counts.get(index, 0)) for index in range(lowest + size - 1, lowest - 1, -1))
+    weight = _DIGITS_A_BUCKET * (lowest + size) - 1
+    decimals = max(0, -_DECIMALS_A_BUCKET * lowest)
+    return _NUMERIC.pack(_DIGITS_A_BUCKET * size, weight, 0, decimals) + digits
+
+
+def _three_digits(count: int) -> bytes:
+    return _THREE_DIGITS.pack(count // _BASE**2, count // _BASE % _BASE, count % _BASE)
+
+
+def _fixed(name: str, width: int, values: bytes) -> Array:
+    """Elements of one width: their lengths are set between them, a byte of all elements at a time."""
+    count = len(values) // width
+    data = bytearray(_LENGTH.pack(width) + bytes(width)) * count
+    for place in range(width):
+        data[_LENGTH.size + place :: _LENGTH.size + width] = values[place::width]
+    return _array(name, count, bytes(data))
+
+
+def _array(name: str, count: int, elements: bytes) -> Array:
+    if not count:
+        return Array(_NO_ELEMENTS.pack(0, 0, _OID[name]))
+    return Array(_ELEMENTS.pack(1, 0, _OID[name], count, 1) + elements)
