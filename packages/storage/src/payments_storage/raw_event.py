@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from decimal import Decimal
 from io import BytesIO
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +16,21 @@ from payments_core.event import EVENT_SCHEMA
 
 RAW_EVENT_SCHEMA: Final = EVENT_SCHEMA.with_metadata({"payments.schema_version": "1"})
 """The columns of an archive file. A reader may rely on these; later versions only add to them."""
+
+ROW_GROUP_EVENTS: Final = 1 << 15
+_REPEATING: Final = [
+    "event_type", "currency", "payment_method", "payment_status", "merchant_id", "customer_id", "partition_id",
+]  # fmt: skip
+COMPACTED_OPTIONS: Final[dict[str, Any]] = {
+    "compression": "zstd",
+    "compression_level": 1,
+    "store_schema": False,
+    "use_dictionary": _REPEATING,
+    "write_statistics": [name for name in EVENT_SCHEMA.names if name != "event_payload"],
+    "bloom_filter_options": {name: {"ndv": ROW_GROUP_EVENTS, "fpp": 0.01} for name in ("event_id", "correlation_id")},
+}
+"""How a large file is written. Level 1 of zstd: measured on events sorted by transaction, level 3 takes half as long
+again for the same size. Bloom filters are for what no order of the rows can prune."""
 
 
 @dataclass(frozen=True, slots=True)

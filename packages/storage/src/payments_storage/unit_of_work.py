@@ -24,21 +24,17 @@ from payments_core.repeats import Identity, first_of_each, identities, judge_rep
 from payments_core.rules import MetricRule
 from payments_storage import tables
 from payments_storage.connect import Pool, transaction
-from payments_storage.errors import PermanentStorageError, database_errors, our_defects
+from payments_storage.errors import database_errors, our_defects
 from payments_storage.outcome import Outcome
-from payments_storage.raw_event_store import ArchiveFile, BlobRawEventStore, FileExistsInArchiveError
+from payments_storage.raw_event_store import (
+    ArchiveFile,
+    BlobRawEventStore,
+    FileCommittedError,
+    FileExistsInArchiveError,
+)
 
 ATTEMPT_SECONDS: Final = 60
 """How long one attempt may wait for PostgreSQL in all, its upload included."""
-
-
-class FileCommittedError(PermanentStorageError):
-    """Files of these names count already, with events that the index of ids does not know."""
-
-    def __init__(self, paths: list[str]) -> None:
-        message = f"the archive already has {paths[0]} with other events; do two Event Hubs share one container?"
-        super().__init__(message)
-        self.paths = paths
 
 
 class UnitOfWork:
