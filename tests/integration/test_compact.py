@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-import pyarrow.parquet as pq
-
 from payments_storage.compact.note import Note, note_path
 
 from .compacting import archived, blobs, compact, deliver, remove, tables

@@ -94,11 +94,10 @@ class Manifest:
         return [Made(*row) for row in rows]
 
     def removed(self, paths: list[str]) -> None:
-        self._mark("removed", paths)
-
-    def kept(self, paths: list[str]) -> None:
-        self._mark("kept", paths)
-
-    def _mark(self, name: str, paths: list[str]) -> None:
         with transaction(self._pool, _SECONDS) as connection:
-            connection.execute(_SQL[name], {"paths": paths})
+            connection.execute(_SQL["removed"], {"paths": paths})
+
+    def kept(self, paths: list[str], now: datetime) -> None:
+        """They are due again a grace period from now."""
+        with transaction(self._pool, _SECONDS) as connection:
+            connection.execute(_SQL["kept"], {"paths": paths, "now": now})

@@ -46,12 +46,12 @@ class Removal:
             problem = self._unfit(compaction, paths)
             if problem:
                 report.problems.append(problem)
-                self._manifest.kept(paths)
+                self._manifest.kept(paths, self._now())
                 continue
             with ThreadPoolExecutor(_AT_ONCE, "remove") as pool:
                 protected = {path for path, gone in zip(paths, pool.map(self._delete, paths), strict=True) if not gone}
             self._manifest.removed([path for path in paths if path not in protected])
-            self._manifest.kept(list(protected))
+            self._manifest.kept(list(protected), self._now())
             report.removed += len(paths) - len(protected)
             for path in sorted(protected):
                 report.keep(path, "not removed: under legal hold or immutable")

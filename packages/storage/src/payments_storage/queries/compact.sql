@@ -63,4 +63,4 @@ UPDATE raw_event_files SET state = 'removed' WHERE path = ANY (%(paths)b) AND st
 
 -- kept --
 -- They must not be removed yet: asked again after another grace period.
-UPDATE raw_event_files SET replaced_at = now() WHERE path = ANY (%(paths)b) AND state = 'replaced'
+UPDATE raw_event_files SET replaced_at = %(now)b WHERE path = ANY (%(paths)b) AND state = 'replaced'

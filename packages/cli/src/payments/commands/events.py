@@ -1,0 +1,8 @@
+"""`payments events`: the archive."""
+
+import typer
+
+from payments.commands import compact
+
+app = typer.Typer(help="The archive of events, by time.", no_args_is_help=True)
+app.command()(compact.compact)
