@@ -1,7 +1,7 @@
 """A compaction in a process of its own that kills itself after a given number of steps.
 
-Run as `python -m tests.integration.killed_worker` it is the nursery: it has imported everything, and forks a child for each
-line that it is given, since a fresh interpreter for each would cost seconds.
+Run as `python -m tests.integration.killed_worker` it is the nursery: it has imported everything, and forks a child for
+each line that it is given, since a fresh interpreter for each would cost seconds.
 """
 
 import json
@@ -14,7 +14,6 @@ from typing import Any, Final
 import psycopg
 from azure.core.pipeline.transport import RequestsTransport
 from conftest import ArchiveContainer, Database
-
 from tests.integration.compacting import compact, remove
 from tests.integration.system import System
 
@@ -28,7 +27,8 @@ def main() -> None:
             _work(*json.loads(line))
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 def _work(dsn: str, container: str, connection_string: str, steps: int) -> None:
