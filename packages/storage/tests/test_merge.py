@@ -85,8 +85,8 @@ def test_what_comes_behind_its_run_waits_for_the_end() -> None:
     assert ids(runs)[-1] == ["event-0100"]
 
 
-def test_more_events_of_one_moment_than_a_run_has_are_cut_all_the_same() -> None:
-    assert [run.num_rows for _, run in merged(events(*[SECOND] * 9))] == [4, 4, 1]
+def test_events_of_one_moment_stay_together_even_if_they_are_more_than_a_run_has() -> None:
+    assert [run.num_rows for _, run in merged(events(*[SECOND] * 9, 2 * SECOND))] == [9, 1]
 
 
 @given(st.lists(st.lists(st.integers(-(4 * 3600), 4 * 3600), max_size=9), max_size=9), st.booleans())

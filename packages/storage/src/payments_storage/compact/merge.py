@@ -34,54 +34,39 @@ class Merge:
 
     def add(self, events: pa.Table) -> Iterator[Run]:
         """The runs that are ready then."""
+        if self._watermark is not None:
+            late, events = _cut(events, self._watermark)
+            self._late.append(late)
         self._main.append(events)
         while _count(self._main) >= 2 * self._run_events:
-            yield from self._first_run()
+            yield self._first_run()
+        if _count(self._late) >= self._run_events:
+            yield from self._late_runs()
 
     def rest(self) -> Iterator[Run]:
         """What is left."""
         while _count(self._main):
-            yield from self._first_run()
+            yield self._first_run()
         yield from self._late_runs()
 
-    def _first_run(self) -> Iterator[Run]:
-        events = pa.concat_tables(self._main)
-        places = pc.sort_indices(events["occurred_at"])
-        times = events["occurred_at"].take(places)
-        late = 0 if self._watermark is None else _before(times, self._watermark)
-        self._put_aside(events, places[:late])
-        if late < len(places):
-            hour = _hour(times[late].as_py())
-            end = min(_before(times, hour + _HOUR), late + self._run_events)
-            # Events of the same time stay together, if they fit: then the times of two runs do not overlap.
-            if end < len(places):
-                end = max(_before(times, times[end].as_py()), late) if times[end] != times[late] else end
-                self._watermark = times[end].as_py()
-            yield hour, _by_transaction(events, places[late:end])
-            self._main = [events.take(places[end:])]
-        else:
-            self._main = []
-        if _count(self._late) >= self._run_events:
-            yield from self._late_runs()
-
-    def _put_aside(self, events: pa.Table, places: pa.Array) -> None:
-        if len(places):
-            self._late.append(events.take(places))
+    def _first_run(self) -> Run:
+        times = pa.concat_tables([events.select(["occurred_at"]) for events in self._main])["occurred_at"]
+        hour = _hour(pc.min(times).as_py())
+        end = hour + _HOUR
+        if len(times) > self._run_events:
+            end = min(end, _end_of(times.combine_chunks(), self._run_events))
+        pairs = [_cut(events, end) for events in self._main]
+        self._main = [after for _, after in pairs if after.num_rows]
+        self._watermark = end if self._watermark is None else max(end, self._watermark)
+        return hour, _by_transaction([before for before, _ in pairs])
 
     def _late_runs(self) -> Iterator[Run]:
         """A run for each hour of which there is something."""
-        if not self._late:
-            return
-        events = pa.concat_tables(self._late)
-        self._late = []
-        places = pc.sort_indices(events["occurred_at"])
-        times = events["occurred_at"].take(places)
-        start = 0
-        while start < len(places):
-            hour = _hour(times[start].as_py())
-            end = _before(times, hour + _HOUR)
-            yield hour, _by_transaction(events, places[start:end])
-            start = end
+        while _count(self._late):
+            hour = _hour(min(pc.min(events["occurred_at"]).as_py() for events in self._late if events.num_rows))
+            pairs = [_cut(events, hour + _HOUR) for events in self._late]
+            self._late = [after for _, after in pairs if after.num_rows]
+            yield hour, _by_transaction([before for before, _ in pairs])
 
 
 def _count(tables: list[pa.Table]) -> int:
@@ -92,11 +77,22 @@ def _hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def _before(times: pa.ChunkedArray, moment: datetime) -> int:
-    """How many of the sorted times are before the moment."""
-    return pc.sum(pc.less(times, pa.scalar(moment, TIMESTAMP))).as_py() or 0
+def _end_of(times: pa.Array, count: int) -> datetime:
+    """When a run ends of `count` events, or of all that occurred at one moment where these are more."""
+    moment = times[pc.partition_nth_indices(times, pivot=count)[count].as_py()]
+    earlier: datetime = moment.as_py()
+    return earlier if pc.any(pc.less(times, moment)).as_py() else earlier + timedelta.resolution
 
 
-def _by_transaction(events: pa.Table, places: pa.Array) -> pa.Table:
-    keys = events.select(_KEYS).take(places)
-    return events.take(places.take(pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in _KEYS])))
+def _cut(events: pa.Table, moment: datetime) -> tuple[pa.Table, pa.Table]:
+    """The events before the moment, and the others; whole tables, as most are, are not copied."""
+    before = pc.less(events["occurred_at"], pa.scalar(moment, TIMESTAMP))
+    count = pc.sum(before).as_py() or 0
+    if count in (0, events.num_rows):
+        return events.slice(0, count), events.slice(count)
+    return events.filter(before), events.filter(pc.invert(before))
+
+
+def _by_transaction(tables: list[pa.Table]) -> pa.Table:
+    events = pa.concat_tables(tables).combine_chunks()  # one copy more, and half the time of a take from many chunks
+    return events.take(pc.sort_indices(events.select(_KEYS), sort_keys=[(name, "ascending") for name in _KEYS]))
