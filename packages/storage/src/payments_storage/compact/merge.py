@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from payments_core.event import TIMESTAMP
 
 RUN_EVENTS: Final = 1 << 18
+_PARTS: Final = 8
 _HOUR: Final = timedelta(hours=1)
 _KEYS: Final = ["transaction_id", "occurred_at", "event_id"]
 
@@ -29,11 +30,20 @@ class Merge:
         """Events from before `late_before` are late from the start."""
         self._watermark = late_before
         self._run_events = run_events
+        self._new: list[pa.Table] = []
         self._main: list[pa.Table] = []
         self._late: list[pa.Table] = []
 
     def add(self, events: pa.Table) -> Iterator[Run]:
         """The runs that are ready then."""
+        self._new.append(events)
+        if _count(self._new) >= self._run_events // _PARTS:
+            yield from self._take_in()
+
+    def _take_in(self) -> Iterator[Run]:
+        """Many small tables at once: each costs as much as a large one."""
+        events = pa.concat_tables(self._new).combine_chunks()
+        self._new = []
         if self._watermark is not None:
             late, events = _cut(events, self._watermark)
             self._late.append(late)
@@ -45,6 +55,8 @@ class Merge:
 
     def rest(self) -> Iterator[Run]:
         """What is left."""
+        if self._new:
+            yield from self._take_in()
         while _count(self._main):
             yield self._first_run()
         yield from self._late_runs()
