@@ -716,15 +716,25 @@ CREATE TABLE public.raw_event_files (
     min_occurred_at timestamp with time zone NOT NULL,
     max_occurred_at timestamp with time zone NOT NULL,
     event_hub text NOT NULL,
-    partition_id text NOT NULL,
-    first_sequence_number bigint NOT NULL,
-    last_sequence_number bigint NOT NULL,
+    partition_id text,
+    first_sequence_number bigint,
+    last_sequence_number bigint,
     state text DEFAULT 'active'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    made_by uuid,
+    replaced_by uuid,
+    replaced_at timestamp with time zone,
     CONSTRAINT raw_event_files_day_check CHECK ((date_trunc('day'::text, (min_occurred_at AT TIME ZONE 'UTC'::text)) = date_trunc('day'::text, (max_occurred_at AT TIME ZONE 'UTC'::text)))),
+    CONSTRAINT raw_event_files_position_check CHECK ((num_nulls(partition_id, first_sequence_number, last_sequence_number) =
+CASE
+    WHEN (made_by IS NULL) THEN 0
+    ELSE 3
+END)),
     CONSTRAINT raw_event_files_range_check CHECK ((min_occurred_at <= max_occurred_at)),
+    CONSTRAINT raw_event_files_replaced_check CHECK ((((state = 'active'::text) = (replaced_by IS NULL)) AND ((state = 'active'::text) = (replaced_at IS NULL)))),
     CONSTRAINT raw_event_files_sequence_check CHECK ((first_sequence_number <= last_sequence_number)),
-    CONSTRAINT raw_event_files_size_check CHECK (((rows > 0) AND (bytes > 0)))
+    CONSTRAINT raw_event_files_size_check CHECK (((rows > 0) AND (bytes > 0))),
+    CONSTRAINT raw_event_files_state_check CHECK ((state = ANY (ARRAY['active'::text, 'replaced'::text, 'removed'::text])))
 );
 
 --
@@ -752,6 +762,12 @@ COMMENT ON COLUMN public.raw_event_files.bytes IS 'Size of the file.';
 COMMENT ON COLUMN public.raw_event_files.max_occurred_at IS 'Of the latest event; on the same UTC day as the earliest.';
 
 --
+-- Name: COLUMN raw_event_files.partition_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.raw_event_files.partition_id IS 'Null in a compacted file, which has events of many partitions: each row has its own.';
+
+--
 -- Name: COLUMN raw_event_files.first_sequence_number; Type: COMMENT; Schema: public; Owner: -
 --
 
@@ -761,7 +777,19 @@ COMMENT ON COLUMN public.raw_event_files.first_sequence_number IS 'Lowest of the
 -- Name: COLUMN raw_event_files.state; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.raw_event_files.state IS 'active: part of the archive.';
+COMMENT ON COLUMN public.raw_event_files.state IS 'active: part of the archive. replaced: its events are in the files that replaced_by made; it lies there for readers that had begun. removed: the file is gone; its name is kept, for a delivery must not write it again.';
+
+--
+-- Name: COLUMN raw_event_files.made_by; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.raw_event_files.made_by IS 'The compaction that wrote it; null for the file of a batch.';
+
+--
+-- Name: COLUMN raw_event_files.replaced_by; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.raw_event_files.replaced_by IS 'The compaction whose files (made_by) have its events now.';
 
 --
 -- Name: schema_migrations; Type: TABLE; Schema: public; Owner: -
@@ -915,10 +943,28 @@ CREATE INDEX ingested_events_enqueued_on_idx ON ONLY public.ingested_events USIN
 CREATE INDEX ingested_events_default_enqueued_on_idx ON public.ingested_events_default USING brin (enqueued_on);
 
 --
+-- Name: raw_event_files_made_by_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX raw_event_files_made_by_idx ON public.raw_event_files USING btree (made_by) WHERE (made_by IS NOT NULL);
+
+--
 -- Name: raw_event_files_occurred_at_idx; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX raw_event_files_occurred_at_idx ON public.raw_event_files USING btree (min_occurred_at, max_occurred_at);
+
+--
+-- Name: raw_event_files_replaced_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX raw_event_files_replaced_idx ON public.raw_event_files USING btree (replaced_at) WHERE (state = 'replaced'::text);
+
+--
+-- Name: raw_event_files_to_compact_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX raw_event_files_to_compact_idx ON public.raw_event_files USING btree (min_occurred_at) WHERE ((state = 'active'::text) AND (made_by IS NULL));
 
 --
 -- Name: dynamic_metrics_default_created_at_idx; Type: INDEX ATTACH; Schema: public; Owner: -
@@ -1203,4 +1249,9 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261123001000'),
     ('20261124001100'),
     ('20261124001200'),
+    ('20261126001400'),
+    ('20261126001401'),
+    ('20261126001402'),
+    ('20261126001403'),
+    ('20261126001404'),
     ('20261126001600');

@@ -49,7 +49,7 @@ WRITER_MAY = [
     "UPDATE failed_items SET attempts = attempts + 1",
     FILE,
     "SELECT path FROM raw_event_files",
-    "UPDATE raw_event_files SET state = 'compacted'",
+    "UPDATE raw_event_files SET state = 'replaced', replaced_by = gen_random_uuid(), replaced_at = now()",
     f"""{SEQUENCES} ON CONFLICT (event_hub, partition_id, enqueued_on)
     DO UPDATE SET sequence_numbers = known.sequence_numbers + excluded.sequence_numbers""",
     "SELECT created_at, metric_value FROM dynamic_metrics",

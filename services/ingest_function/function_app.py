@@ -56,3 +56,10 @@ def maintain(timer: func.TimerRequest) -> None:  # noqa: ARG001
 def reconcile(timer: func.TimerRequest) -> None:  # noqa: ARG001
     """Hourly: proves that archive, index, metrics and aggregates agree on an hour, or a day, that has come to rest."""
     timers.reconcile(runtime)
+
+
+@app.function_name("compact")
+@app.timer_trigger(arg_name="timer", schedule="0 40 * * * *", run_on_startup=False)
+def compact(timer: func.TimerRequest) -> None:  # noqa: ARG001
+    """Hourly: merges the archive's small files into large ones, and removes originals whose grace period is over."""
+    timers.compact(runtime)

@@ -8,6 +8,10 @@ def redrive(runtime: Runtime) -> None:
     timers.redrive(runtime.pipeline)
 
 
+def compact(runtime: Runtime) -> None:
+    timers.compact(runtime.pipeline, runtime.settings)
+
+
 def maintain(runtime: Runtime) -> None:
     timers.maintain(runtime.pipeline, runtime.settings)
 

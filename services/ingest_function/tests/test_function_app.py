@@ -42,7 +42,12 @@ def binding(function: Function) -> dict[str, Any]:
     return parsed
 
 
-TIMERS = {"maintain_partitions": "0 10 0 * * *", "redrive": "30 * * * * *", "reconcile": "0 20 * * * *"}
+TIMERS = {
+    "maintain_partitions": "0 10 0 * * *",
+    "redrive": "30 * * * * *",
+    "reconcile": "0 20 * * * *",
+    "compact": "0 40 * * * *",
+}
 
 
 def test_there_are_the_trigger_of_the_hub_and_the_timers_and_no_more(functions: dict[str, Function]) -> None:

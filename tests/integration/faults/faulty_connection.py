@@ -41,7 +41,20 @@ class Answer:
         return f"HTTP/1.1 {self.status} Fault\r\n{self.headers}Content-Length: 0\r\n\r\n".encode()
 
 
-Action = Fault | Delay | Answer
+@dataclass(frozen=True)
+class Headers:
+    """An HTTP answer arrives with this header, in place of one of its name; a line with its break."""
+
+    header: str
+
+    def added_to(self, data: bytes) -> bytes:
+        head, end, body = data.partition(b"\r\n\r\n")
+        name = self.header.partition(":")[0].lower().encode() + b":"
+        first, *lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(name)]
+        return b"\r\n".join([first, self.header.strip().encode(), *lines]) + end + body
+
+
+Action = Fault | Delay | Answer | Headers
 Streams = tuple[StreamReader, StreamWriter]
 
 
@@ -101,6 +114,8 @@ class FaultyConnection:
             case Answer():
                 self._wire.answered()
                 self._client[1].write(bytes(action))
+            case Headers():
+                target.write(action.added_to(message.data))
             case Fault.BLACKHOLE:
                 self._lost = True
             case Fault.HALF_CLOSE:

@@ -122,6 +122,11 @@ def blob_errors(what: str) -> Iterator[None]:
         raise PermanentStorageError(f"Blob Storage: {what}: {type(error).__name__}") from error
 
 
+def blob_code(error: HttpResponseError) -> str:
+    """The service's own code for what went wrong, such as BlobArchived; empty where it gave none."""
+    return str(getattr(error, "error_code", None) or "")
+
+
 @contextmanager
 def our_defects(stage: Stage) -> Iterator[None]:
     """Around code of ours that does no I/O: whatever it raises is a defect that one of the events brings out.

@@ -34,7 +34,8 @@ from payments_storage.errors import (
     our_defects,
 )
 from payments_storage.outcome import Outcome
-from payments_storage.unit_of_work import FileCommittedError, UnitOfWork
+from payments_storage.raw_event_store import FileCommittedError
+from payments_storage.unit_of_work import UnitOfWork
 
 _log = logging.getLogger("payments.intake")
 

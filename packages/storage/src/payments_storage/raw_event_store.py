@@ -10,20 +10,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import ContainerClient, ContentSettings
+from azure.storage.blob import ContainerClient
 
 from payments_core.errors import Stage
 from payments_storage.archive_path import PlannedFile, plan_files
+from payments_storage.blob_file import PARQUET
 from payments_storage.errors import PermanentStorageError, blob_errors, our_defects
 from payments_storage.raw_event import RAW_EVENT_SCHEMA, RawEvent, to_parquet, to_table
-
-_PARQUET: Final = ContentSettings(content_type="application/vnd.apache.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,15 @@ class ArchiveFile:
 
 class FileExistsInArchiveError(PermanentStorageError):
     """A file of this name is there: an orphan of an attempt that did not commit, or a file that counts."""
+
+
+class FileCommittedError(PermanentStorageError):
+    """Files of these names count, or did until they were compacted, with events that the index does not know."""
+
+    def __init__(self, paths: list[str]) -> None:
+        message = f"the archive already has {paths[0]} with other events; do two Event Hubs share one container?"
+        super().__init__(message)
+        self.paths = paths
 
 
 class BlobRawEventStore:
@@ -134,11 +142,11 @@ class BlobRawEventStore:
         if replaced_etag is not None:
             unmodified = MatchConditions.IfNotModified
             blob.upload_blob(
-                data, overwrite=True, etag=replaced_etag, match_condition=unmodified, content_settings=_PARQUET
+                data, overwrite=True, etag=replaced_etag, match_condition=unmodified, content_settings=PARQUET
             )
             return
         try:
-            blob.upload_blob(data, overwrite=False, content_settings=_PARQUET)
+            blob.upload_blob(data, overwrite=False, content_settings=PARQUET)
         except ResourceExistsError as error:
             raise FileExistsInArchiveError(f"Blob Storage: {path} is there already") from error
 

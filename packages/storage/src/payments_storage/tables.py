@@ -16,7 +16,7 @@ from payments_core.errors import ErrorCode, Stage
 from payments_core.event import Delivery, Rejection
 from payments_core.repeats import Identity, identities
 from payments_storage import arrays
-from payments_storage.raw_event_store import ArchiveFile
+from payments_storage.raw_event_store import ArchiveFile, FileCommittedError
 from payments_storage.sql import load_queries
 
 _SQL: Final = load_queries("ingest")
@@ -156,6 +156,7 @@ def insert_sequences(cursor: Cursor[Any], delivery: Delivery, indexes: list[int]
 
 
 def insert_files(cursor: Cursor[Any], event_hub: str, files: list[ArchiveFile]) -> None:
+    """Raises FileCommittedError for names that the manifest has. Blob Storage may not have them any more: compacted."""
     cursor.execute(
         _SQL["insert_files"],
         {
@@ -170,6 +171,8 @@ def insert_files(cursor: Cursor[Any], event_hub: str, files: list[ArchiveFile]) 
             "last_sequence_numbers": [file.last_sequence_number for file in files],
         },
     )
+    if cursor.rowcount < len(files):
+        raise FileCommittedError(committed_files(cursor, [file.path for file in files]))
 
 
 def update_payment_metrics_5m(cursor: Cursor[Any], rows: list[PaymentRow]) -> None:

@@ -25,24 +25,20 @@ from payments_core.rules import MetricRule
 from payments_storage import tables
 from payments_storage.archive_path import DAYS_AT_MOST, split_by_days
 from payments_storage.connect import Pool, transaction
-from payments_storage.errors import PermanentStorageError, database_errors, our_defects
+from payments_storage.errors import database_errors, our_defects
 from payments_storage.outcome import Outcome
-from payments_storage.raw_event_store import ArchiveFile, BlobRawEventStore, FileExistsInArchiveError
+from payments_storage.raw_event_store import (
+    ArchiveFile,
+    BlobRawEventStore,
+    FileCommittedError,
+    FileExistsInArchiveError,
+)
 
 ATTEMPT_SECONDS: Final = 60
 """How long one attempt may wait for PostgreSQL in all, its upload included."""
 KEYS_AT_MOST: Final = 1000
 """Event types by shortest windows, in one transaction: each makes a row for every metric and window length."""
 _MANY_DAYS: Final = f"the batch has events of more than {DAYS_AT_MOST} days"
-
-
-class FileCommittedError(PermanentStorageError):
-    """Files of these names count already, with events that the index of ids does not know."""
-
-    def __init__(self, paths: list[str]) -> None:
-        message = f"the archive already has {paths[0]} with other events; do two Event Hubs share one container?"
-        super().__init__(message)
-        self.paths = paths
 
 
 class UnitOfWork:

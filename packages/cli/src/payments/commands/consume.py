@@ -19,7 +19,7 @@ from payments.eventhub.health import served
 from payments.local.processes import LOOPBACK
 from payments.local.services import use_local_services_if_unset
 from payments_storage.pipeline import Pipeline
-from payments_storage.timers import HostSettings, maintain, reconcile, redrive
+from payments_storage.timers import HostSettings, compact, maintain, reconcile, redrive
 
 _CHECKPOINTS = "CHECKPOINT_CONTAINER"
 
@@ -29,9 +29,7 @@ def consume(
     batch_size: Annotated[int, typer.Option(min=1, max=10_000, help="Events a batch at most.")] = BATCH_SIZE,
     with_timers: Annotated[
         bool,
-        typer.Option(
-            "--timers/--no-timers", help="Also redrive what waited, reconcile, and care for the day partitions."
-        ),
+        typer.Option("--timers/--no-timers", help="Also redrive, reconcile, compact, and care for the day partitions."),
     ] = True,
     health_host: Annotated[str, typer.Option(help="Where the health endpoint listens; 0.0.0.0 in a container.")] = (
         LOOPBACK
@@ -65,6 +63,7 @@ def consume(
         if with_timers:
             turns = [(timers.REDRIVE_EVERY, partial(redrive, pipeline))]
             turns.append((timers.RECONCILE_EVERY, partial(reconcile, pipeline, settings)))
+            turns.append((timers.COMPACT_EVERY, partial(compact, pipeline, settings)))
             turns.append((timers.MAINTAIN_EVERY, partial(maintain, pipeline, settings)))
             stack.enter_context(timers.running(turns))
         logging.getLogger("payments.consume").info("health on http://%s:%d", health_host, port)

@@ -1,4 +1,4 @@
-"""The function app's timers in a thread, for a host that has none."""
+"""The function app's timers, in a thread of a host that has none."""
 
 import logging
 import time
@@ -11,6 +11,7 @@ from payments.host.worker import describe
 
 REDRIVE_EVERY: Final = 60.0
 RECONCILE_EVERY: Final = 3_600.0
+COMPACT_EVERY: Final = 3_600.0
 MAINTAIN_EVERY: Final = 86_400.0
 _log: Final = logging.getLogger("payments.timers")
 

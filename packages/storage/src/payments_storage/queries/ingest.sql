@@ -23,12 +23,22 @@ SELECT path FROM raw_event_files WHERE path = ANY (%(paths)b)
 
 -- files_of_times --
 -- The files that count and may have events of these times, a pair for each day. A file is of one UTC day: docs/adr/0003.
-SELECT path
+SELECT path, made_by IS NOT NULL
 FROM unnest(%(first)b::timestamptz[], %(last)b::timestamptz[]) AS wanted (first, last)
 JOIN raw_event_files ON min_occurred_at BETWEEN date_trunc('day', wanted.first, 'UTC') AND wanted.last
     AND max_occurred_at >= wanted.first
 WHERE state = 'active'
 ORDER BY path
+
+-- files_with_events_of --
+-- The files that count and have the events of these files: they themselves, or what compaction made of them.
+WITH RECURSIVE heir AS (
+    SELECT path, state, made_by, replaced_by FROM raw_event_files WHERE path = ANY (%(paths)b)
+    UNION
+    SELECT next.path, next.state, next.made_by, next.replaced_by
+    FROM heir JOIN raw_event_files AS next ON next.made_by = heir.replaced_by
+)
+SELECT path, made_by IS NOT NULL FROM heir WHERE state = 'active' ORDER BY path
 
 -- deferred_payloads --
 -- Of these events, those that count and still wait for their archive file.
@@ -95,7 +105,7 @@ ON CONFLICT (event_hub, partition_id, enqueued_on) DO UPDATE
     WHERE NOT known.sequence_numbers @> excluded.sequence_numbers
 
 -- insert_files --
--- The manifest: a file counts only if its row committed.
+-- The manifest: a file counts only if its row committed. A name that is known is left as it is, and not counted here.
 INSERT INTO raw_event_files (
     path, rows, bytes, min_occurred_at, max_occurred_at, event_hub, partition_id, first_sequence_number,
     last_sequence_number
@@ -110,6 +120,7 @@ FROM unnest(
 ) AS file (
     path, rows, bytes, min_occurred_at, max_occurred_at, partition_id, first_sequence_number, last_sequence_number
 )
+ON CONFLICT (path) DO NOTHING
 
 -- upsert_payment_metrics_5m --
 -- Adds the batch to each window. The rows arrive sorted by key: writers lock them in one order.

@@ -11,8 +11,8 @@ SELECT pg_current_snapshot()
 -- files_of_span --
 -- The files that count and may have events of the span, which lies within one UTC day; about as they were written.
 SELECT
-    path, rows, bytes, min_occurred_at, max_occurred_at, event_hub, partition_id, first_sequence_number,
-    last_sequence_number
+    path, rows, bytes, min_occurred_at, max_occurred_at, event_hub, made_by IS NOT NULL, partition_id,
+    first_sequence_number, last_sequence_number
 FROM raw_event_files
 WHERE state = 'active'
     AND min_occurred_at >= date_trunc('day', %(start)s::timestamptz, 'UTC') AND min_occurred_at < %(end)s
@@ -20,8 +20,8 @@ WHERE state = 'active'
 ORDER BY path COLLATE "C"
 
 -- files_known --
--- Which of these paths the manifest has, in whatever state.
-SELECT path FROM raw_event_files WHERE path = ANY (%(paths)s)
+-- Which of these paths the manifest has, replaced ones included: somebody may still be reading them.
+SELECT path FROM raw_event_files WHERE path = ANY (%(paths)s) AND state <> 'removed'
 
 -- may_read_payloads --
 -- Events that count and wait for their archive file, and whether this login may read them.

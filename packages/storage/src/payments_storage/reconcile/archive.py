@@ -1,4 +1,4 @@
-"""Reads the files of the manifest, each once and whole, and says which of them are not what the manifest claims."""
+"""Reads the files of the manifest once each, and says which of them are not what the manifest claims."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ from azure.storage.blob import ContainerClient
 
 from payments_core.event import EVENT_SCHEMA, TIMESTAMP
 from payments_storage.archive_path import day_folder
+from payments_storage.compacted_file import UNREADABLE, CompactedFile
 from payments_storage.errors import blob_errors
 from payments_storage.reconcile.findings import Check, Kind
 from payments_storage.reconcile.sequences import Recorded
@@ -29,6 +30,7 @@ _SQL: Final = load_queries("reconcile")
 _READERS: Final = 4
 _AHEAD: Final = 16
 _CHUNK_EVENTS: Final = 20_000
+_NOT_READ: Final = "events of files that cannot be read are missing in every comparison below"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,10 @@ class ManifestRow:
     min_occurred_at: datetime
     max_occurred_at: datetime
     event_hub: str
-    partition_id: str
-    first_sequence_number: int
-    last_sequence_number: int
+    compacted: bool
+    partition_id: str | None
+    first_sequence_number: int | None
+    last_sequence_number: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +67,9 @@ class Archive:
         """The archived events of a span within one day, in tables of about 20,000."""
         chunk: list[pa.Table] = []
         size = 0
-        for row, content in self._contents(snapshot, span):
-            files.saw("files")
-            files.saw("rows", row.rows)
-            files.saw("bytes", row.bytes)
-            events = _usable(files, row, content)
-            if events is None:
-                continue
-            if row.min_occurred_at < span.start or row.max_occurred_at >= span.end:
-                events = within(events, span)
+        for row, table in self._tables(snapshot, span, files):
+            whole = span.start <= row.min_occurred_at and row.max_occurred_at < span.end
+            events = table if whole else within(table, span)
             if recorded is not None:
                 recorded.look_up(row.event_hub, events)
             chunk.append(events)
@@ -83,12 +80,44 @@ class Archive:
         if size:
             yield pa.concat_tables(chunk)
 
-    def _contents(self, snapshot: Snapshot, span: Span) -> Iterator[tuple[ManifestRow, _Content]]:
+    def _tables(self, snapshot: Snapshot, span: Span, files: Check) -> Iterator[tuple[ManifestRow, pa.Table]]:
+        """The file of a batch as one table; of a compacted one the row groups that may have events of the span."""
+        for row, content in self._contents(snapshot, span):
+            files.saw("files")
+            files.saw("rows", row.rows)
+            files.saw("bytes", row.bytes)
+            if content is not None:
+                events = _usable(files, row, content)
+                if events is not None:
+                    yield row, events
+                continue
+            try:
+                for events in self._row_groups(files, row, span):
+                    yield row, events
+            except UNREADABLE:
+                _unreadable(files, row, "a damaged file")
+
+    def _row_groups(self, files: Check, row: ManifestRow, span: Span) -> Iterator[pa.Table]:
+        file = CompactedFile.open(self._container, row.path)
+        if file is None:
+            _missing(files, row)
+            return
+        first, last = file.times
+        found = {"rows": file.rows, "bytes": file.bytes, "min_occurred_at": first, "max_occurred_at": last}
+        _compare(files, row, found | {"folder": row.path.rpartition("/")[0]})
+        for _, events in file.tables(span.start, span.end, EVENT_SCHEMA.names):
+            yield events
+
+    def _contents(self, snapshot: Snapshot, span: Span) -> Iterator[tuple[ManifestRow, _Content | None]]:
+        """Compacted files are not read here: they are too large to be held."""
         waiting: deque[tuple[ManifestRow, Future[_Content]]] = deque()
         with ThreadPoolExecutor(_READERS, "reconcile") as readers:
             try:
                 for values in snapshot.each(_SQL["files_of_span"], start=span.start, end=span.end):
                     row = ManifestRow(*values)
+                    if row.compacted:
+                        yield row, None
+                        continue
                     waiting.append((row, readers.submit(self._read, row.path)))
                     if len(waiting) >= _AHEAD:
                         row, future = waiting.popleft()
@@ -109,7 +138,7 @@ def _decode(data: bytes) -> pa.Table | None:
     """The events; None where the bytes are no Parquet file with the columns of an event."""
     try:
         return pq.read_table(BytesIO(data), columns=EVENT_SCHEMA.names, use_threads=False).cast(EVENT_SCHEMA)
-    except (pa.ArrowException, OSError, ValueError, KeyError):
+    except UNREADABLE:
         return None
 
 
@@ -122,21 +151,31 @@ def within(events: pa.Table, span: Span) -> pa.Table:
 
 def _usable(files: Check, row: ManifestRow, content: _Content) -> pa.Table | None:
     """The events of the file, whatever else is wrong with it; names what is."""
-    if content.events is None:
-        files.note("events of files that cannot be read are missing in every comparison below")
     if content.bytes is None:
-        files.differs(Kind.FILE_MISSING, row.path, f"{row.rows} rows, {row.bytes} bytes")
+        _missing(files, row)
         return None
     if content.events is None:
-        files.differs(Kind.FILE_UNREADABLE, row.path, f"{row.rows} rows, {row.bytes} bytes", f"{content.bytes} bytes")
+        _unreadable(files, row, f"{content.bytes} bytes")
         return None
-    expected = {name: getattr(row, name) for name in ManifestRow.__slots__ if name not in ("path", "event_hub")}
-    expected["folder"] = day_folder(row.min_occurred_at)
-    found = _describe(row.path, content.bytes, content.events)
-    for name, value in expected.items():
-        if found[name] != value:
-            files.differs(Kind.FILE_DIFFERS, row.path, f"{name} {value}", f"{name} {found[name]}")
+    _compare(files, row, _describe(row.path, content.bytes, content.events))
     return content.events
+
+
+def _missing(files: Check, row: ManifestRow) -> None:
+    files.note(_NOT_READ)
+    files.differs(Kind.FILE_MISSING, row.path, f"{row.rows} rows, {row.bytes} bytes")
+
+
+def _unreadable(files: Check, row: ManifestRow, found: str) -> None:
+    files.note(_NOT_READ)
+    files.differs(Kind.FILE_UNREADABLE, row.path, f"{row.rows} rows, {row.bytes} bytes", found)
+
+
+def _compare(files: Check, row: ManifestRow, found: dict[str, Any]) -> None:
+    for name, value in found.items():
+        due = day_folder(row.min_occurred_at) if name == "folder" else getattr(row, name)
+        if due != value:
+            files.differs(Kind.FILE_DIFFERS, row.path, f"{name} {due}", f"{name} {value}")
 
 
 def _describe(path: str, size: int, events: pa.Table) -> dict[str, Any]:

@@ -30,9 +30,9 @@ class Orphans:
         self._before = now - GRACE
         self._remove = remove
 
-    def check(self, day: date, check: Check) -> None:
-        """Names the orphans in the folder of a day; with `remove` they are gone afterwards."""
-        prefix = f"{day_folder(day)}/"
+    def check(self, day: date, check: Check, names: str = "") -> None:
+        """Names the orphans in the folder of a day whose names begin so; with `remove` they are gone afterwards."""
+        prefix = f"{day_folder(day)}/{names}"
         with blob_errors(f"list {prefix}"):
             for page in self._container.list_blobs(name_starts_with=prefix, results_per_page=_PAGE).by_page():
                 blobs = {blob.name: blob for blob in page}

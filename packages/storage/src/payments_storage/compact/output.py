@@ -1,0 +1,50 @@
+"""A compacted file while it is written, and its name."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from azure.storage.blob import ContainerClient
+
+from payments_storage.archive_path import day_folder
+from payments_storage.blob_file import BlobWriter
+from payments_storage.raw_event import COMPACTED_OPTIONS, RAW_EVENT_SCHEMA, ROW_GROUP_EVENTS
+
+PREFIX: Final = "compacted_"
+
+
+def compacted_path(hour: datetime, compaction: UUID, number: int) -> str:
+    """Of file `number` of a compaction, whose events occurred in this hour (UTC)."""
+    return f"{day_folder(hour.date())}/{PREFIX}{hour:%Y%m%dT%HZ}_{compaction.hex}-{number}.parquet"
+
+
+class Output:
+    """Takes runs (columns of RAW_EVENT_SCHEMA); counts what a manifest row says."""
+
+    def __init__(self, container: ContainerClient, path: str) -> None:
+        self.path = path
+        self.rows = 0
+        self.min_occurred_at: datetime
+        self.max_occurred_at: datetime
+        self._blob = BlobWriter(container, path)
+        self._parquet = pq.ParquetWriter(self._blob, RAW_EVENT_SCHEMA, **COMPACTED_OPTIONS)
+
+    @property
+    def bytes(self) -> int:
+        return self._blob.bytes
+
+    def write(self, run: pa.Table) -> None:
+        times = pc.min_max(run["occurred_at"]).as_py()
+        self.min_occurred_at = min(times["min"], self.min_occurred_at) if self.rows else times["min"]
+        self.max_occurred_at = max(times["max"], self.max_occurred_at) if self.rows else times["max"]
+        self.rows += run.num_rows
+        self._parquet.write_table(run, row_group_size=ROW_GROUP_EVENTS)
+
+    def commit(self) -> None:
+        """Makes it a blob: whole, or not there."""
+        self._parquet.add_key_value_metadata(RAW_EVENT_SCHEMA.metadata)
+        self._parquet.close()
+        self._blob.commit()

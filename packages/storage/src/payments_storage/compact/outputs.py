@@ -1,0 +1,68 @@
+"""The files of one compaction. Parquet is written by a thread of its own, while the next run is read and sorted."""
+
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from types import TracebackType
+from typing import Final, Self
+from uuid import UUID
+
+import pyarrow as pa
+from azure.storage.blob import ContainerClient
+
+from payments_storage.compact.inputs import TARGET_BYTES
+from payments_storage.compact.merge import Run
+from payments_storage.compact.output import Output, compacted_path
+
+_FULL_BYTES: Final = TARGET_BYTES * 7 // 8
+"""Half a run below the target: a file is full when another run would take it further away from it."""
+
+
+class Outputs:
+    """A file has events of one hour. Leaving without `commit` leaves nothing that counts, and at most whole files
+    that the manifest does not know.
+    """
+
+    def __init__(self, container: ContainerClient, compaction: UUID) -> None:
+        self._container = container
+        self._compaction = compaction
+        self._writer = ThreadPoolExecutor(1, "write")
+        self._writing: Future[None] | None = None
+        self._files: list[Output] = []
+        self._open: dict[datetime, Output] = {}
+
+    def write_all(self, runs: Iterable[Run]) -> None:
+        """Each waits until the one before is written."""
+        for hour, run in runs:
+            self._wait()
+            self._writing = self._writer.submit(self._write, hour, run)
+
+    def commit(self) -> list[Output]:
+        """All files, whole and in Blob Storage."""
+        self._wait()
+        for file in self._open.values():
+            file.commit()
+        return self._files
+
+    def _write(self, hour: datetime, run: pa.Table) -> None:
+        if hour not in self._open:
+            path = compacted_path(hour, self._compaction, len(self._files))
+            self._open[hour] = Output(self._container, path)
+            self._files.append(self._open[hour])
+        file = self._open[hour]
+        file.write(run)
+        if file.bytes >= _FULL_BYTES:
+            file.commit()
+            del self._open[hour]
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.shutdown()
