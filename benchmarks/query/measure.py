@@ -74,9 +74,7 @@ def _identities(store: Store, column: str, asked: int) -> dict[str, Any]:
 def _in_a_process(store: Store, events: int) -> dict[str, Any]:
     """A process of its own, for its greatest size in memory. Once from Azurite, once from a copy on a local disk."""
     settings = store.settings.model_dump()
-    settings |= {
-        name: settings[name].get_secret_value() for name in ("postgres_dsn", "archive_connection_string")
-    }
+    settings |= {name: settings[name].get_secret_value() for name in ("postgres_dsn", "archive_connection_string")}
     task = json.dumps({"settings": settings, "events": events})
     done = subprocess.run(
         [sys.executable, __file__, "--scan", task], check=True, capture_output=True, text=True, timeout=600

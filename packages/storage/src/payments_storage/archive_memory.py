@@ -85,6 +85,7 @@ class ArchiveMemory:
             if pc.any(pc.is_in(ids["event_id"], wanted)).as_py():
                 yield file.table(number, _COLUMNS)
 
+
 def _times_of_each_day(events: pa.Table) -> dict[str, list[datetime]]:
     """The first and the last event of each day: one of long ago must not have all the days in between read."""
     times = events["occurred_at"]
