@@ -15,7 +15,7 @@ from payments_storage.reconcile.reconcile import Kept, Reconciler
 from payments_storage.reconcile.span import Span
 from payments_storage.sql import load_queries
 
-EVENTS_AT_MOST: Final = 2_000_000
+EVENTS_AT_MOST: Final = 1_000_000
 """In one run of the timer (docs/reconcile.md has the measurements)."""
 _REST: Final = timedelta(hours=2)
 """Late events go on arriving after an hour is over; each makes a file that must be read."""
