@@ -26,7 +26,7 @@ RUN_BY = {
     "test-unit": ".ci/run",
     "test-integration": ".ci/run",
     "package": "tests/integration/package/test_function_package.py",
-    "image": "needs a registry: its recipe is held by test_image.py",
+    "image": "delivery/tests/test_image.py",
     "audit": "needs the advisory service on the internet",
     "gate": "delivery/tests/test_preview.py",
     "preview": "delivery/tests/test_preview.py",
