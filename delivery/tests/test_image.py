@@ -35,8 +35,9 @@ app(sys.argv[1:])
 @pytest.mark.parametrize("command", ["migrate", "produce", "consume", "smoke", "failed", "reconcile"])
 def test_commands_need_nothing_that_the_image_does_not_have(command: str) -> None:
     requirements = ROOT / "requirements/consume.txt"
-    arguments = [sys.executable, "-c", _ALONE, requirements, command, "--help"]
-    done = subprocess.run(arguments, check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _ALONE, requirements, command, "--help"], check=False, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
 
 
