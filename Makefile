@@ -10,6 +10,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SERVICES ?= auto
 STACK ?= dev
+PIP_AUDIT := pip-audit --disable-pip --require-hashes
 
 .PHONY: help setup setup-infra golden demo test test-unit test-integration test-crash hostile-cost guard-rates \
 	lint lint-workflows format schema lock clean \
@@ -102,8 +103,7 @@ image: ## build/image.tar.gz: the commands and migrations as an image (Dockerfil
 	docker save payments:build | gzip --no-name > build/image.tar.gz
 
 audit: setup ## known vulnerabilities of what is deployed and of what builds it; asks a service on the internet
-	for file in requirements/consume.txt requirements/dev.txt requirements/infra.txt services/ingest_function/requirements.txt; do \
-		pip-audit --disable-pip --require-hashes --requirement $$file; done
+	for file in requirements/*.txt services/ingest_function/requirements.txt; do $(PIP_AUDIT) --requirement $$file; done
 
 gate: ## for CI: whether all jobs in NEEDS succeeded
 	@$(PYTHON) delivery/gate.py

@@ -1,5 +1,6 @@
 """The bill of materials of the function package, as CycloneDX JSON: what is in it, from the packages' own metadata."""
 
+import json
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -31,8 +32,9 @@ def bill_of_materials(site: Path, version: str, sha256: str) -> str:
     found = list(_components(site))
     bom.components.update(found)
     bom.register_dependency(application, found)
-    bom.metadata.timestamp = None  # the hash says which package is meant; a time would only make the bytes differ
-    return make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2) + "\n"
+    document = json.loads(make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string())
+    del document["metadata"]["timestamp"]  # the hash says which package is meant; a time would make the bytes differ
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _components(site: Path) -> Iterator[Component]:

@@ -33,4 +33,4 @@ def test_it_names_what_is_wrong_and_where_to_read_on(capsys: pytest.CaptureFixtu
     assert "ingested_events: 2 events" in said
     assert "currency_unknown (docs/error-codes.md)" in said
     assert "PostgreSQL: away" in said
-    assert "docs/runbook.md" in said
+    assert "docs/deploy.md" in said

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from tests.integration.books import Books
 from tests.integration.events import NOT_JSON, bodies, messages
 from tests.integration.system import System
@@ -64,7 +66,9 @@ def test_it_holds_our_sources_and_no_tests_and_no_settings_of_a_developer(packag
 
 def test_the_bill_of_materials_lists_what_is_in_it_and_is_of_this_package(package: Path) -> None:
     """What is installed is what is pinned: every requirement that holds for Linux and the function's Python."""
-    bill: dict[str, Any] = json.loads(package.with_name("function.cdx.json").read_text())
+    text = package.with_name("function.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bill: dict[str, Any] = json.loads(text)
     listed = {part["purl"] for part in bill["components"]}
     metadata = [name for name in zipfile.ZipFile(package).namelist() if name.endswith(".dist-info/METADATA")]
     assert len(listed) == len(metadata) > 20

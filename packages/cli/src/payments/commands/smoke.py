@@ -146,4 +146,4 @@ def _print(proof: Proof) -> None:
     if proof.complete:
         print(f"Everything is where it belongs, to the last digit, {proof.seconds:,.1f} s after it was sent.")
     else:
-        print(f"Not so after {proof.seconds:,.1f} s. docs/runbook.md says where to look.")
+        print(f"Not so after {proof.seconds:,.1f} s. docs/deploy.md says where to look.")
