@@ -24,6 +24,8 @@ class Proxy:
         self._threads = [Thread(target=self._accept)]
         self.held = Event()
         self.port: int = self._listener.getsockname()[1]
+        self.answered = 0
+        """Bytes that the server has sent."""
 
     @contextmanager
     def holding(self, marker: bytes) -> Iterator[Callable[[], None]]:
@@ -71,4 +73,5 @@ class Proxy:
                     self.held.set()
                     self._open.wait(_PATIENCE)
                 target.sendall(data)
+                self.answered += 0 if to_server else len(data)
             target.shutdown(socket.SHUT_WR)

@@ -3,15 +3,19 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
+from pydantic import SecretStr
 
 from payments_storage.query.explain import Explain
 from payments_storage.query.query import ArchiveQuery
 from payments_storage.query.wanted import Wanted
 
 from .events import DAY, NOON, bodies, messages, rfc3339
+from .proxy import Proxy
 from .system import System
 
 if TYPE_CHECKING:
@@ -99,3 +103,26 @@ def test_events_without_the_metric_are_found_all_the_same(some_unmeasured: Syste
     found, explain = ask(some_unmeasured, Wanted(transaction_id=ASKED))
     assert found == ["384", "015"]
     assert explain.pruned_by_metrics == 0
+
+
+def test_the_bytes_that_are_said_to_be_read_are_those_that_azure_sends(system: System) -> None:
+    """Counted on the wire; what HTTP adds is a few hundred bytes a request."""
+    random = Random(1)  # noqa: S311 - text that does not compress
+    for number in range(4):
+        noise = [f"{random.getrandbits(8_000):x}" for _ in range(200)]
+        events = [bodies([1_000 * number + n], note=text)[0] for n, text in enumerate(noise)]
+        system.deliver(messages(events, first=1_000 * number))
+    text = system.settings.archive_connection_string
+    assert text is not None
+    blobs = urlsplit(system.container.url)
+    with Proxy(str(blobs.hostname), int(blobs.port or 0)) as proxy:
+        aside = text.get_secret_value().replace(blobs.netloc, f"127.0.0.1:{proxy.port}")
+        settings = system.settings.model_copy(update={"archive_connection_string": SecretStr(aside)})
+        for wanted, files in ((Wanted(transaction_id="txn-02007"), 1), (Wanted(start=NOON), 4)):
+            explain, before = Explain(), proxy.answered
+            with ArchiveQuery.open(settings) as archive:
+                assert list(archive.retrieve(wanted, explain))
+            sent = proxy.answered - before
+            assert explain.files_opened == files
+            assert explain.bytes_read > 50_000
+            assert 0.9 * explain.bytes_read < sent < 1.1 * explain.bytes_read + 4_000 * files
