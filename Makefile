@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTHON_CODE := packages services database tests
 
-.PHONY: help setup setup-infra golden demo test test-unit test-integration lint format schema lock clean
+.PHONY: help setup setup-infra bench golden demo test test-unit test-integration lint format schema lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -55,6 +55,9 @@ lint: setup setup-infra ## ruff, mypy strict, import contracts
 format: setup ## let ruff rewrite what it can
 	ruff check --fix .
 	ruff format .
+
+bench: setup ## measure this machine: table, and build/bench.json (a few minutes; python -m benchmarks --help)
+	python -m benchmarks
 
 golden: setup setup-infra ## write the summaries of the stacks anew (infra/tests/golden)
 	UPDATE_GOLDEN=1 pytest -n 0 infra/tests/test_golden.py
