@@ -12,7 +12,7 @@ SERVICES ?= auto
 STACK ?= dev
 PIP_AUDIT := pip-audit --disable-pip --require-hashes
 
-.PHONY: help setup setup-infra golden demo test test-unit test-integration test-crash hostile-cost guard-rates \
+.PHONY: help setup setup-infra bench golden demo test test-unit test-integration test-crash hostile-cost guard-rates \
 	lint lint-workflows format schema lock clean \
 	package image audit gate preview comment drift release-infra release-app
 
@@ -76,6 +76,9 @@ lint-workflows: setup ## actionlint, zizmor; .github and compose.yaml against th
 format: setup ## let ruff rewrite what it can
 	ruff check --fix .
 	ruff format .
+
+bench: setup ## measure this machine: table, and build/bench.json (a few minutes; python -m benchmarks --help)
+	python -m benchmarks
 
 golden: setup setup-infra ## write the summaries of the stacks anew (infra/tests/golden)
 	UPDATE_GOLDEN=1 pytest -n 0 infra/tests/test_golden.py

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -52,9 +53,11 @@ _TEMPORARY = {"shared_buffers": "64MB", "fsync": "off", "full_page_writes": "off
 class PostgresServer:
     """The server of one place. Not safe for use by two at once: callers hold the place's lock."""
 
-    def __init__(self, place: Place, state: State) -> None:
+    def __init__(self, place: Place, state: State, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` are server parameters that differ from a developer's machine, such as shared_buffers."""
         self._place = place
         self._state = state
+        self._settings = settings or {}
         self._launched: Launched | None = None
         self._folder = place.folder / "postgres"
         self.data = self._folder / "data"
@@ -147,7 +150,12 @@ class PostgresServer:
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _launch(self, programs: Path, port: int) -> Launched:
-        settings = {**_SETTINGS, **(_TEMPORARY if self._place.temporary else _KEPT), "port": str(port)}
+        settings = {
+            **_SETTINGS,
+            **(_TEMPORARY if self._place.temporary else _KEPT),
+            **self._settings,
+            "port": str(port),
+        }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return launch(
             [programs / "postgres", "-D", self.data, *options],
