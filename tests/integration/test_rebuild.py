@@ -1,6 +1,8 @@
 """A range is computed anew from the archive, while ingest goes on, and ends with exact totals."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -11,11 +13,12 @@ from payments_storage.rebuild.staging import Staging
 from payments_storage.rebuild.task import TABLES, RebuildReport, RebuildTask
 from payments_storage.reconcile.span import Span, SpanError
 
-from .compacting import batch, compact, deliver, remove, tables
+from .compacting import PARTITIONS, batch, compact, deliver, remove, tables
 from .events import DAY, TODAY, bodies, messages
 from .reconciling import DAY_SPAN, counted, defer, named, reconcile
 from .system import System
 
+_MOST = 100  # batches, of which the last still occur today
 DAMAGE = (
     "UPDATE payment_metrics_5m SET total_amount = total_amount + 1, max_amount = 999",
     "UPDATE aggregate_histograms SET buckets = buckets * 10, event_count = event_count + 1",
@@ -143,3 +146,23 @@ def test_a_redelivery_after_a_rebuild_changes_nothing(damaged: System) -> None:
     before = tables(damaged)
     damaged.deliver(batch(0), "0")
     assert tables(damaged) == before
+
+
+def test_ingest_in_full_swing_ends_with_exact_totals(damaged: System, other_owner: System) -> None:
+    """Another worker stores batch after batch while the range is rebuilt, twice."""
+    stop = Event()
+
+    def go_on() -> int:
+        number = 6
+        while not stop.is_set() and number < _MOST:
+            assert other_owner.deliver(batch(number), str(number % PARTITIONS)).archived == 20
+            number += 1
+        return number
+
+    with ThreadPoolExecutor(1) as pool:
+        ingest = pool.submit(go_on)
+        reports = [rebuild(damaged), rebuild(damaged)]
+        stop.set()
+        assert ingest.result() > 6
+    assert sum(report.while_under_way for report in reports) > 0, "nothing came meanwhile"
+    assert named(reconcile(damaged)) == []
