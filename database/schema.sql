@@ -274,6 +274,65 @@ $$;
 COMMENT ON FUNCTION public.lock_for_a_moment(tables text[]) IS 'Locks the tables until the end of the transaction. Waiting for such a lock holds up everyone who comes after, so it waits half a second at a time and lets them pass in between. Give the tables in the order of ingest''s locks.';
 
 --
+-- Name: lock_for_rebuild(date[], text[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.lock_for_rebuild(days date[], aggregates text[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    locks text[] := ARRAY(
+        SELECT name FROM unnest(ARRAY['payment_metrics_5m', 'aggregate_histograms']) WITH ORDINALITY AS t (name, place)
+        WHERE name = ANY (aggregates) ORDER BY place
+    );
+BEGIN
+    IF days <> '{}' THEN
+        locks := ARRAY['dynamic_metrics']
+            || ARRAY(SELECT partition_name('dynamic_metrics', day) FROM unnest(days) AS day ORDER BY day) || locks;
+    END IF;
+    PERFORM lock_for_a_moment(locks);
+END
+$$;
+
+--
+-- Name: FUNCTION lock_for_rebuild(days date[], aggregates text[]); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.lock_for_rebuild(days date[], aggregates text[]) IS 'Keeps everybody out until the end of the transaction: what a batch has added is committed, or comes afterwards.';
+
+--
+-- Name: make_rebuilt_partition(date); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.make_rebuilt_partition(day date) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    name text := partition_name('dynamic_metrics', day) || '_rebuilt';
+BEGIN
+    IF to_regclass(partition_name('dynamic_metrics', day)) IS NULL THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('DROP TABLE IF EXISTS %I', name);
+    EXECUTE format(
+        'CREATE TABLE %I (LIKE dynamic_metrics INCLUDING ALL EXCLUDING COMMENTS, '
+        'CONSTRAINT rebuilt_day_check CHECK (created_at >= %L AND created_at < %L)) WITH (autovacuum_freeze_min_age = 0)',
+        name, utc_midnight(day), utc_midnight(day + 1)
+    );
+    EXECUTE format('GRANT SELECT, INSERT ON %I TO payments_writer', name);
+    RETURN name;
+END
+$$;
+
+--
+-- Name: FUNCTION make_rebuilt_partition(day date); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.make_rebuilt_partition(day date) IS 'Makes an empty table to take the place of the day''s partition of dynamic_metrics, and returns its name; null where the day has no partition: it is past retention.';
+
+--
 -- Name: move_out_of_default(text, date); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -301,6 +360,54 @@ $_$;
 CREATE FUNCTION public.partition_name(parent text, day date) RETURNS text
     LANGUAGE sql STABLE
     RETURN (parent || to_char((day)::timestamp with time zone, '_YYYYMMDD'::text));
+
+--
+-- Name: swap_rebuilt(date[], text[], timestamp with time zone, timestamp with time zone, interval[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.swap_rebuilt(days date[], aggregates text[], range_start timestamp with time zone, range_end timestamp with time zone, lengths interval[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    day date;
+    name text;
+BEGIN
+    FOREACH day IN ARRAY days LOOP
+        name := partition_name('dynamic_metrics', day);
+        EXECUTE format('ALTER TABLE dynamic_metrics DETACH PARTITION %I', name);
+        EXECUTE format('DROP TABLE %I', name);
+        EXECUTE format('ALTER TABLE %I RENAME TO %I', name || '_rebuilt', name);
+        EXECUTE format('REVOKE ALL ON %I FROM payments_writer', name);
+        EXECUTE format(
+            'ALTER TABLE dynamic_metrics ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+            name, utc_midnight(day), utc_midnight(day + 1)
+        );
+        EXECUTE format('ALTER TABLE %I DROP CONSTRAINT rebuilt_day_check', name);
+    END LOOP;
+    IF 'payment_metrics_5m' = ANY (aggregates) THEN
+        DELETE FROM payment_metrics_5m WHERE window_start >= range_start AND window_start < range_end;
+        INSERT INTO payment_metrics_5m (
+            window_start, payment_method, currency, payment_status, total_count, total_amount, min_amount, max_amount
+        )
+        SELECT
+            window_start, payment_method, currency, payment_status, total_count, total_amount, min_amount, max_amount
+        FROM rebuilt_payment_metrics_5m;
+    END IF;
+    IF 'aggregate_histograms' = ANY (aggregates) THEN
+        DELETE FROM aggregate_histograms
+        WHERE time_window_start >= range_start AND time_window_end <= range_end
+            AND time_window_end - time_window_start = ANY (lengths);
+        INSERT INTO aggregate_histograms SELECT * FROM rebuilt_aggregate_histograms;
+    END IF;
+END
+$$;
+
+--
+-- Name: FUNCTION swap_rebuilt(days date[], aggregates text[], range_start timestamp with time zone, range_end timestamp with time zone, lengths interval[]); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.swap_rebuilt(days date[], aggregates text[], range_start timestamp with time zone, range_end timestamp with time zone, lengths interval[]) IS 'Puts what was rebuilt in the place of what is there, in the range. Call lock_for_rebuild() before.';
 
 --
 -- Name: utc_midnight(date); Type: FUNCTION; Schema: public; Owner: -
@@ -792,6 +899,90 @@ COMMENT ON COLUMN public.raw_event_files.made_by IS 'The compaction that wrote i
 COMMENT ON COLUMN public.raw_event_files.replaced_by IS 'The compaction whose files (made_by) have its events now.';
 
 --
+-- Name: rebuilt_aggregate_histograms; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE UNLOGGED TABLE public.rebuilt_aggregate_histograms (
+    metric_type character varying(100) CONSTRAINT aggregate_histograms_metric_type_not_null NOT NULL,
+    event_type character varying(100) CONSTRAINT aggregate_histograms_event_type_not_null NOT NULL,
+    time_window_start timestamp with time zone CONSTRAINT aggregate_histograms_time_window_start_not_null NOT NULL,
+    time_window_end timestamp with time zone CONSTRAINT aggregate_histograms_time_window_end_not_null NOT NULL,
+    event_count bigint CONSTRAINT aggregate_histograms_event_count_not_null NOT NULL,
+    sum_value numeric CONSTRAINT aggregate_histograms_sum_value_not_null NOT NULL,
+    min_value numeric CONSTRAINT aggregate_histograms_min_value_not_null NOT NULL,
+    max_value numeric CONSTRAINT aggregate_histograms_max_value_not_null NOT NULL,
+    buckets numeric CONSTRAINT aggregate_histograms_buckets_not_null NOT NULL,
+    zero_count bigint CONSTRAINT aggregate_histograms_zero_count_not_null NOT NULL,
+    negative_buckets numeric CONSTRAINT aggregate_histograms_negative_buckets_not_null NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() CONSTRAINT aggregate_histograms_updated_at_not_null NOT NULL,
+    CONSTRAINT aggregate_histograms_buckets_check CHECK (((buckets >= (0)::numeric) AND (negative_buckets >= (0)::numeric))),
+    CONSTRAINT aggregate_histograms_count_check CHECK (((event_count > 0) AND (event_count < '1000000000000'::bigint))),
+    CONSTRAINT aggregate_histograms_range_check CHECK ((min_value <= max_value)),
+    CONSTRAINT aggregate_histograms_window_check CHECK ((time_window_start < time_window_end)),
+    CONSTRAINT aggregate_histograms_zero_check CHECK (((zero_count >= 0) AND (zero_count <= event_count)))
+);
+
+--
+-- Name: TABLE rebuilt_aggregate_histograms; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.rebuilt_aggregate_histograms IS 'What a rebuild under way makes of aggregate_histograms.';
+
+--
+-- Name: rebuilt_deferred; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE UNLOGGED TABLE public.rebuilt_deferred (
+    event_id uuid NOT NULL
+);
+
+--
+-- Name: TABLE rebuilt_deferred; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.rebuilt_deferred IS 'Events that a rebuild under way has counted before they had a file: they are left out when the file comes.';
+
+--
+-- Name: rebuilt_files; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE UNLOGGED TABLE public.rebuilt_files (
+    path text NOT NULL
+);
+
+--
+-- Name: TABLE rebuilt_files; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.rebuilt_files IS 'Files of batches whose events a rebuild under way has counted.';
+
+--
+-- Name: rebuilt_payment_metrics_5m; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE UNLOGGED TABLE public.rebuilt_payment_metrics_5m (
+    window_start timestamp with time zone CONSTRAINT payment_metrics_5m_window_start_not_null NOT NULL,
+    payment_method character varying(100) CONSTRAINT payment_metrics_5m_payment_method_not_null NOT NULL,
+    currency character varying(3) CONSTRAINT payment_metrics_5m_currency_not_null NOT NULL,
+    payment_status character varying(100) CONSTRAINT payment_metrics_5m_payment_status_not_null NOT NULL,
+    total_count bigint CONSTRAINT payment_metrics_5m_total_count_not_null NOT NULL,
+    total_amount numeric CONSTRAINT payment_metrics_5m_total_amount_not_null NOT NULL,
+    avg_amount numeric GENERATED ALWAYS AS ((total_amount / (total_count)::numeric)) STORED,
+    min_amount numeric CONSTRAINT payment_metrics_5m_min_amount_not_null NOT NULL,
+    max_amount numeric CONSTRAINT payment_metrics_5m_max_amount_not_null NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() CONSTRAINT payment_metrics_5m_updated_at_not_null NOT NULL,
+    CONSTRAINT payment_metrics_5m_count_check CHECK ((total_count > 0)),
+    CONSTRAINT payment_metrics_5m_range_check CHECK ((min_amount <= max_amount)),
+    CONSTRAINT payment_metrics_5m_window_check CHECK ((window_start = date_bin('00:05:00'::interval, window_start, '1970-01-01 00:00:00+00'::timestamp with time zone)))
+);
+
+--
+-- Name: TABLE rebuilt_payment_metrics_5m; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.rebuilt_payment_metrics_5m IS 'What a rebuild under way makes of payment_metrics_5m.';
+
+--
 -- Name: schema_migrations; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -886,6 +1077,34 @@ ALTER TABLE ONLY public.payment_metrics_5m
 
 ALTER TABLE ONLY public.raw_event_files
     ADD CONSTRAINT raw_event_files_pkey PRIMARY KEY (path);
+
+--
+-- Name: rebuilt_aggregate_histograms rebuilt_aggregate_histograms_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rebuilt_aggregate_histograms
+    ADD CONSTRAINT rebuilt_aggregate_histograms_pkey PRIMARY KEY (metric_type, event_type, time_window_start, time_window_end);
+
+--
+-- Name: rebuilt_deferred rebuilt_deferred_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rebuilt_deferred
+    ADD CONSTRAINT rebuilt_deferred_pkey PRIMARY KEY (event_id);
+
+--
+-- Name: rebuilt_files rebuilt_files_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rebuilt_files
+    ADD CONSTRAINT rebuilt_files_pkey PRIMARY KEY (path);
+
+--
+-- Name: rebuilt_payment_metrics_5m rebuilt_payment_metrics_5m_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.rebuilt_payment_metrics_5m
+    ADD CONSTRAINT rebuilt_payment_metrics_5m_pkey PRIMARY KEY (window_start, payment_method, currency, payment_status);
 
 --
 -- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1047,6 +1266,20 @@ GRANT ALL ON FUNCTION public.histogram_quantile(q double precision, buckets nume
 REVOKE ALL ON FUNCTION public.lock_for_a_moment(tables text[]) FROM PUBLIC;
 
 --
+-- Name: FUNCTION lock_for_rebuild(days date[], aggregates text[]); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.lock_for_rebuild(days date[], aggregates text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lock_for_rebuild(days date[], aggregates text[]) TO payments_writer;
+
+--
+-- Name: FUNCTION make_rebuilt_partition(day date); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.make_rebuilt_partition(day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.make_rebuilt_partition(day date) TO payments_writer;
+
+--
 -- Name: FUNCTION move_out_of_default(parent text, day date); Type: ACL; Schema: public; Owner: -
 --
 
@@ -1057,6 +1290,13 @@ REVOKE ALL ON FUNCTION public.move_out_of_default(parent text, day date) FROM PU
 --
 
 REVOKE ALL ON FUNCTION public.partition_name(parent text, day date) FROM PUBLIC;
+
+--
+-- Name: FUNCTION swap_rebuilt(days date[], aggregates text[], range_start timestamp with time zone, range_end timestamp with time zone, lengths interval[]); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.swap_rebuilt(days date[], aggregates text[], range_start timestamp with time zone, range_end timestamp with time zone, lengths interval[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.swap_rebuilt(days date[], aggregates text[], range_start timestamp with time zone, range_end timestamp with time zone, lengths interval[]) TO payments_writer;
 
 --
 -- Name: FUNCTION utc_midnight(day date); Type: ACL; Schema: public; Owner: -
@@ -1233,6 +1473,30 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.raw_event_files TO payments_writer;
 GRANT SELECT ON TABLE public.raw_event_files TO payments_reader;
 
 --
+-- Name: TABLE rebuilt_aggregate_histograms; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,TRUNCATE,UPDATE ON TABLE public.rebuilt_aggregate_histograms TO payments_writer;
+
+--
+-- Name: TABLE rebuilt_deferred; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,TRUNCATE,UPDATE ON TABLE public.rebuilt_deferred TO payments_writer;
+
+--
+-- Name: TABLE rebuilt_files; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,TRUNCATE,UPDATE ON TABLE public.rebuilt_files TO payments_writer;
+
+--
+-- Name: TABLE rebuilt_payment_metrics_5m; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,TRUNCATE,UPDATE ON TABLE public.rebuilt_payment_metrics_5m TO payments_writer;
+
+--
 -- PostgreSQL database dump complete
 --
 
@@ -1254,4 +1518,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261126001402'),
     ('20261126001403'),
     ('20261126001404'),
+    ('20261126001410'),
     ('20261126001600');

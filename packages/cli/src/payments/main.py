@@ -5,7 +5,19 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from payments.commands import consume, demo, events, failed, ingest, migrate, produce, reconcile, services, smoke
+from payments.commands import (
+    consume,
+    demo,
+    events,
+    failed,
+    ingest,
+    migrate,
+    produce,
+    rebuild,
+    reconcile,
+    services,
+    smoke,
+)
 from payments.errors import Status, UserError
 from payments_storage.errors import StorageError
 from payments_storage.settings import SettingsError
@@ -43,4 +55,5 @@ app.command()(consume.consume)
 app.add_typer(failed.app, name="failed")
 app.add_typer(events.app, name="events")
 app.command()(reconcile.reconcile)
+app.command()(rebuild.rebuild)
 app.command()(smoke.smoke)

@@ -53,6 +53,11 @@ class CompactedFile:
             if low <= last and high >= first:
                 yield number, self.table(number, columns)
 
+    def every_table(self, columns: list[str]) -> Iterator[pa.Table]:
+        """All row groups, in order."""
+        for number in range(self._file.num_row_groups):
+            yield self.table(number, columns)
+
     def table(self, number: int, columns: list[str]) -> pa.Table:
         table = self._file.read_row_group(number, columns=columns, use_threads=False)
         return table.cast(pa.schema([EVENT_SCHEMA.field(name) for name in columns]))

@@ -54,8 +54,12 @@ def committed_files(cursor: Cursor[Any], paths: list[str]) -> list[str]:
     return [row[0] for row in cursor.execute(_SQL["committed_files"], {"paths": paths}).fetchall()]
 
 
-def store_dynamic_metrics(cursor: Cursor[Any], metrics: pa.Table) -> None:
-    """Writes `payments_core.metrics.METRIC_SCHEMA` rows. `created_at` is the time of the event."""
+def store_dynamic_metrics(cursor: Cursor[Any], metrics: pa.Table, rebuilt: date | None = None) -> None:
+    """Writes `payments_core.metrics.METRIC_SCHEMA` rows. `created_at` is the time of the event.
+
+    With `rebuilt`, the day of them all, into the table that is to take the place of that day's partition.
+    """
+    table = "dynamic_metrics" if rebuilt is None else f"dynamic_metrics_{rebuilt:%Y%m%d}_rebuilt"
     rows = pa.table(
         {
             "transaction_id": metrics["transaction_id"],
@@ -73,7 +77,7 @@ def store_dynamic_metrics(cursor: Cursor[Any], metrics: pa.Table) -> None:
         for field in rows.schema
     }
     encoder = pgpq.ArrowToPostgresBinaryEncoder.new_with_encoders(rows.schema, encoders)
-    with cursor.copy(_SQL["copy_metrics"]) as copy:
+    with cursor.copy(_SQL["copy_metrics"].replace("dynamic_metrics", table)) as copy:
         copy.write(encoder.write_header())
         for batch in rows.to_batches():
             copy.write(encoder.write_batch(batch))
@@ -175,15 +179,22 @@ def insert_files(cursor: Cursor[Any], event_hub: str, files: list[ArchiveFile]) 
         raise FileCommittedError(committed_files(cursor, [file.path for file in files]))
 
 
-def update_payment_metrics_5m(cursor: Cursor[Any], rows: list[PaymentRow]) -> None:
-    cursor.execute(_SQL["upsert_payment_metrics_5m"], _columns(PaymentRow._fields, rows))
+def update_payment_metrics_5m(cursor: Cursor[Any], rows: list[PaymentRow], *, rebuilt: bool = False) -> None:
+    statement = _upsert("payment_metrics_5m", rebuilt=rebuilt)
+    cursor.execute(statement, _columns(PaymentRow._fields, rows))
 
 
-def update_aggregate_histograms(cursor: Cursor[Any], rows: list[HistogramRow]) -> None:
+def update_aggregate_histograms(cursor: Cursor[Any], rows: list[HistogramRow], *, rebuilt: bool = False) -> None:
     columns = _columns(HistogramRow._fields, rows)
     for name in ("buckets", "negative_buckets"):
         columns[name] = arrays.numerics(zip(columns[name], columns["event_count"], strict=True))
-    cursor.execute(_SQL["upsert_aggregate_histograms"], columns)
+    cursor.execute(_upsert("aggregate_histograms", rebuilt=rebuilt), columns)
+
+
+def _upsert(table: str, *, rebuilt: bool) -> str:
+    """With `rebuilt` the same into the table that is to take its place."""
+    statement = _SQL[f"upsert_{table}"]
+    return statement.replace(f"INTO {table} ", f"INTO rebuilt_{table} ") if rebuilt else statement
 
 
 def _columns(names: tuple[str, ...], rows: list[Any]) -> dict[str, Any]:
