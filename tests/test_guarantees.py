@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from payments_storage.reconcile.findings import Kind
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
 NAMED = re.findall(r"`([\w/.-]+\.py)(?:::(\w+))?`", PAGE)
@@ -38,3 +40,9 @@ def test_each_test_of_the_fault_suite_that_shows_a_fault_stands_on_the_page() ->
     """A module that the page forgets is a promise that nobody can find."""
     modules = {path.name for path in (ROOT / "tests/integration/faults").glob("test_*.py")}
     assert {name for name in modules if f"faults/{name}::" not in PAGE} == set()
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_docs_reconcile_says_of_each_kind_of_difference_what_it_means_and_what_to_do(kind: Kind) -> None:
+    page = (ROOT / "docs/reconcile.md").read_text(encoding="utf-8").replace("`", "")
+    assert re.search(rf"^\| {kind.value} \| {re.escape(kind.meaning)} \| \S.+ \|$", page, re.MULTILINE)
