@@ -44,5 +44,5 @@ def test_each_test_of_the_fault_suite_that_shows_a_fault_stands_on_the_page() ->
 
 @pytest.mark.parametrize("kind", Kind)
 def test_docs_reconcile_says_of_each_kind_of_difference_what_it_means_and_what_to_do(kind: Kind) -> None:
-    page = (ROOT / "docs/reconcile.md").read_text(encoding="utf-8")
-    assert re.search(rf"^\| `{kind.value}` \| {re.escape(kind.meaning)} \| \S.+ \|$", page, re.MULTILINE)
+    page = (ROOT / "docs/reconcile.md").read_text(encoding="utf-8").replace("`", "")
+    assert re.search(rf"^\| {kind.value} \| {re.escape(kind.meaning)} \| \S.+ \|$", page, re.MULTILINE)

@@ -98,9 +98,7 @@ def test_a_long_writer_holds_up_maintenance_but_no_other_writer(
         maintaining = threads.submit(run, database.dsn, statement)
         with psycopg.connect(database.migrator_dsn, autocommit=True) as observer:
             until_waiting(observer, maintaining)
-        started = time.monotonic()
-        write_one(database.dsn)
-        assert time.monotonic() - started < 1.0, "maintenance lets others pass between its attempts"
+        write_one(database.dsn)  # within its lock_timeout: maintenance lets others pass between its attempts
         claim(long_writer)
         assert not maintaining.done()
         long_writer.commit()

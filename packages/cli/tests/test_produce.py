@@ -259,11 +259,12 @@ def test_a_rate_paces_the_lines_and_their_events_happen_now() -> None:
     before = datetime.now(UTC)
     started = time.monotonic()
     output = payments("--events", "40", "--rate", "100", "--late", "0", "--malformed", "0")
-    assert 0.3 < time.monotonic() - started < 3
+    assert time.monotonic() - started > 0.3
+    after = datetime.now(UTC)
     for line in output.splitlines():
         body = json.loads(line)
         moment = datetime.fromisoformat(body.get("time") or body["occurred_at"])
-        assert before - timedelta(minutes=2) < moment < before + timedelta(seconds=5)
+        assert before - timedelta(minutes=2) < moment < after + timedelta(seconds=5)
 
 
 @pytest.mark.parametrize(
