@@ -33,17 +33,21 @@ def main() -> None:
     if arguments.scan is not None:
         print(json.dumps(_scan(json.loads(arguments.scan))))
         return
-    report: dict[str, Any] = {"cores": os.cpu_count(), "load": os.getloadavg()[0], "events": arguments.events}
+    _say({"cores": os.cpu_count(), "load": os.getloadavg()[0], "events": arguments.events})
     with opened() as store:
         hours = max(1, round(arguments.events / A_FILE))
         size = store.fill(START, hours, arguments.events // hours)
-        report |= {"files": hours, "MB": round(size / 1e6), "bytes an event": round(size / arguments.events, 1)}
-        report["a transaction"] = _identities(store, "transaction_id", arguments.asked)
-        report["an event id"] = _identities(store, "event_id", min(20, arguments.asked))
-        scans = {events: _in_a_process(store, events) for events in (arguments.events // 10, arguments.events)}
-        report["full scan, by events"] = scans
-        report["an hour of 90 days"] = _hour_of_90_days(store, arguments.small)
-    print(json.dumps(report, indent=2))
+        _say({"files": hours, "MB": round(size / 1e6), "bytes an event": round(size / arguments.events, 1)})
+        _say({"a transaction": _identities(store, "transaction_id", arguments.asked)})
+        _say({"an event id": _identities(store, "event_id", min(20, arguments.asked))})
+        for events in (arguments.events // 10, arguments.events):
+            _say({f"a scan of {events:,}": _in_a_process(store, events)})
+        _say({"an hour of 90 days": _hour_of_90_days(store, arguments.small)})
+
+
+def _say(figures: dict[str, Any]) -> None:
+    """Each as soon as it is there, with the load it was measured under."""
+    print(json.dumps({**figures, "load": round(os.getloadavg()[0], 1)}), flush=True)
 
 
 def _identities(store: Store, column: str, asked: int) -> dict[str, Any]:

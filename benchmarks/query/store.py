@@ -42,7 +42,7 @@ class Store:
     container: ContainerClient
     folder: Path
 
-    def fill(self, start: datetime, hours: int, events_an_hour: int, base: int = 200_000) -> int:
+    def fill(self, start: datetime, hours: int, events_an_hour: int, base: int = 300_000) -> int:
         """A compacted file an hour. Returns the bytes."""
         traffic = Traffic(load_rules((files("payments_core") / "metrics.toml").read_text()), min(base, events_an_hour))
         size = 0

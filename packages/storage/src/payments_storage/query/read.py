@@ -5,6 +5,7 @@ A fragment of pyarrow's dataset does the work; what it reads is counted from the
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any, Final, Generic, TypeVar
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow.dataset as ds
 from pyarrow.fs import FileSystem
 
 from payments_core.event import TIMESTAMP
+from payments_storage.query import bloom
 from payments_storage.query.files import Candidate
 from payments_storage.query.problems import Reason, UnreadableFileError
 from payments_storage.query.wanted import Wanted
@@ -52,6 +54,14 @@ class Part(Generic[_T]):
     bytes: int
 
 
+class Look(Enum):
+    """Whether a row group has a wanted event."""
+
+    THERE = auto()
+    NOT_THERE = auto()
+    NOT_BY_BLOOM_FILTER = auto()
+
+
 class Reader:
     """Reads for one question. Its methods are called by several threads."""
 
@@ -64,6 +74,7 @@ class Reader:
         self._condition_columns = wanted.columns()
         # Few events are wanted, so most row groups have none: looking at a column or two saves reading all of them.
         self.looks_first = wanted.by_identity
+        self._hashes = {name: bloom.hash_of(value) for name, value in wanted.equalities().items()}
 
     def open(self, candidate: Candidate) -> Opened:
         """Raises UnreadableFileError, or what pyarrow raises."""
@@ -82,10 +93,27 @@ class Reader:
         footer = min(candidate.bytes, max(_TAIL_BYTES, metadata.serialized_size + 8))
         return Opened(candidate, metadata.num_row_groups, pieces, footer)
 
-    def look(self, piece: Piece) -> Part[bool]:
-        """Whether there is an event that is wanted, by the columns of the conditions alone."""
+    def look(self, piece: Piece) -> Part[Look]:
+        """Whether there is an event that is wanted, by bloom filters and the columns of the conditions alone."""
+        asked = self._ask_filters(piece)
+        if asked.found is Look.NOT_BY_BLOOM_FILTER:
+            return asked
         count = piece.fragment.count_rows(filter=piece.condition, use_threads=False)
-        return Part(count > 0, sum(_sizes(piece.fragment, self._condition_columns)))
+        read = asked.bytes + sum(_sizes(piece.fragment, self._condition_columns))
+        return Part(Look.THERE if count else Look.NOT_THERE, read)
+
+    def _ask_filters(self, piece: Piece) -> Part[Look]:
+        read = 0
+        for column in _columns(piece.fragment):
+            place = bloom.place_of(column) if column.path_in_schema in self._hashes else None
+            if place is None:
+                continue
+            with self._file_system.open_input_file(piece.fragment.path) as file:
+                found = file.read_at(place[1], place[0])
+            read += len(found)
+            if not bloom.can_have(found, self._hashes[column.path_in_schema]):
+                return Part(Look.NOT_BY_BLOOM_FILTER, read)
+        return Part(Look.THERE, read)
 
     def read(self, piece: Piece) -> Part[pa.Table]:
         events = piece.fragment.to_table(
@@ -102,14 +130,15 @@ class Reader:
         return between if self._condition is None else self._condition & between
 
 
-def _sizes(fragment: Any, columns: set[str]) -> Iterator[int]:
-    metadata = fragment.metadata
+def _columns(fragment: Any) -> Iterator[Any]:
+    """The metadata of the column chunks."""
     for row_group in fragment.row_groups:
-        group = metadata.row_group(row_group.id)
-        for number in range(group.num_columns):
-            column = group.column(number)
-            if column.path_in_schema in columns:
-                yield column.total_compressed_size
+        group = fragment.metadata.row_group(row_group.id)
+        yield from (group.column(number) for number in range(group.num_columns))
+
+
+def _sizes(fragment: Any, names: set[str]) -> Iterator[int]:
+    return (column.total_compressed_size for column in _columns(fragment) if column.path_in_schema in names)
 
 
 def _complete(events: pa.Table) -> pa.Table:
