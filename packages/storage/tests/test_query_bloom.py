@@ -77,3 +77,12 @@ def test_files_without_filters_are_searched_all_the_same(archive: Archive) -> No
     with ArchiveQuery.open(archive.settings) as query:
         assert list(query.retrieve(Wanted(event_id=events[42].event_id), explain)) == [events[42]]
     assert explain.row_groups_pruned_by_bloom_filter == 0
+
+
+def test_filters_that_do_not_lie_side_by_side_are_read_one_by_one() -> None:
+    file = BytesIO(bytes(range(200)))
+    file.read_at = lambda length, offset: file.getvalue()[offset : offset + length]  # type: ignore[attr-defined]
+    near, far = [(10, 5), (15, 5)], [(10, 5), (150, 5)]
+    assert bloom.read(file, near) == ([bytes(range(10, 15)), bytes(range(15, 20))], 10)
+    assert bloom.read(file, far) == ([bytes(range(10, 15)), bytes(range(150, 155))], 10)
+    assert bloom.read(file, [(10, 5), (30, 5)]) == ([bytes(range(10, 15)), bytes(range(30, 35))], 25)

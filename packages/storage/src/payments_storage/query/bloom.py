@@ -13,6 +13,8 @@ _SALTS: Final = (
 )  # fmt: skip
 _BLOCK: Final = struct.Struct("<8I")
 _LOW: Final = 0xFFFFFFFF
+_SIDE_BY_SIDE: Final = 4
+"""Those of other columns lie in between."""
 
 
 def hash_of(text: str) -> int:
@@ -24,6 +26,15 @@ def place_of(column: Any) -> tuple[int, int] | None:
     """Offset and length in the file, of a column chunk's metadata; None where it has no filter."""
     offset, length = column.bloom_filter_offset, column.bloom_filter_length
     return None if offset is None or length is None else (offset, length)
+
+
+def read(file: Any, places: list[tuple[int, int]]) -> tuple[list[bytes], int]:
+    """The filters at these places of an open file, and the bytes read: in one request where they lie side by side."""
+    first, end = min(offset for offset, _ in places), max(offset + length for offset, length in places)
+    if end - first > _SIDE_BY_SIDE * sum(length for _, length in places):
+        return [file.read_at(length, offset) for offset, length in places], sum(length for _, length in places)
+    together = file.read_at(end - first, first)
+    return [together[offset - first : offset - first + length] for offset, length in places], len(together)
 
 
 def can_have(filter_: bytes, hashed: int) -> bool:

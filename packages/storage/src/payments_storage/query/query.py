@@ -21,7 +21,7 @@ from payments_storage.query.ahead import ahead
 from payments_storage.query.explain import Explain
 from payments_storage.query.files import Candidate, Day, Files, Folders, Manifest
 from payments_storage.query.problems import IncompleteAnswerError, Problem, Reason, UnreadableFileError, judge
-from payments_storage.query.read import Look, Opened, Piece, Reader
+from payments_storage.query.read import Opened, Piece, Reader
 from payments_storage.query.repeats import Seen
 from payments_storage.query.wanted import Wanted, WantedError
 from payments_storage.raw_event import RAW_EVENT_SCHEMA, RawEvent
@@ -131,10 +131,10 @@ class _Answer:
             if part is None:
                 continue
             self._explain.bytes_read += part.bytes
-            self._explain.row_groups_pruned_by_bloom_filter += part.found is Look.NOT_BY_BLOOM_FILTER
-            self._explain.row_groups_without_a_match += part.found is Look.NOT_THERE
-            if part.found is Look.THERE:
+            if part.found:
                 yield piece
+            else:
+                self._explain.row_groups_without_a_match += 1
 
     def _outcome(self, candidate: Candidate, future: "Future[_T]", again: Callable[[], _T]) -> _T | None:
         """What the work gave; None if the file cannot be read, which is then remembered."""
@@ -155,7 +155,8 @@ class _Answer:
     def _count(self, opened: Opened) -> None:
         explain = self._explain
         explain.files_opened += 1
-        explain.bytes_read += opened.footer_bytes
+        explain.bytes_read += opened.bytes
         explain.row_groups += opened.row_groups
-        explain.row_groups_pruned_by_statistics += opened.row_groups - len(opened.pieces)
-        explain.pruned_by_statistics += not opened.pieces
+        explain.row_groups_pruned_by_statistics += opened.pruned_by_statistics
+        explain.row_groups_pruned_by_bloom_filter += opened.pruned_by_filters
+        explain.pruned_by_statistics += opened.pruned_by_statistics == opened.row_groups

@@ -5,7 +5,6 @@ A fragment of pyarrow's dataset does the work; what it reads is counted from the
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Any, Final, Generic, TypeVar
 
 import pyarrow as pa
@@ -29,12 +28,14 @@ _REQUIRED: Final = {column.name for column in RAW_EVENT_SCHEMA if not column.nul
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A file whose footer was read, and the row groups that its statistics leave."""
+    """A file whose footer was read, and the row groups that statistics and bloom filters leave."""
 
     candidate: Candidate
     row_groups: int
+    pruned_by_statistics: int
+    pruned_by_filters: int
     pieces: list["Piece"]
-    footer_bytes: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,6 @@ class Part(Generic[_T]):
 
     found: _T
     bytes: int
-
-
-class Look(Enum):
-    """Whether a row group has a wanted event."""
-
-    THERE = auto()
-    NOT_THERE = auto()
-    NOT_BY_BLOOM_FILTER = auto()
 
 
 class Reader:
@@ -89,31 +82,40 @@ class Reader:
             raise UnreadableFileError(Reason.NO_ARCHIVE_FILE)
         condition = self._condition_for(candidate)
         left = fragment if condition is None else fragment.subset(condition, RAW_EVENT_SCHEMA)
-        pieces = [Piece(candidate, each, condition) for each in left.split_by_row_group() if left.row_groups]
-        footer = min(candidate.bytes, max(_TAIL_BYTES, metadata.serialized_size + 8))
-        return Opened(candidate, metadata.num_row_groups, pieces, footer)
+        left = left.split_by_row_group() if left.row_groups else []
+        promising, filter_bytes = self._ask_filters(fragment, left)
+        return Opened(
+            candidate,
+            row_groups=metadata.num_row_groups,
+            pruned_by_statistics=metadata.num_row_groups - len(left),
+            pruned_by_filters=len(left) - len(promising),
+            pieces=[Piece(candidate, each, condition) for each in promising],
+            bytes=min(candidate.bytes, max(_TAIL_BYTES, metadata.serialized_size + 8)) + filter_bytes,
+        )
 
-    def look(self, piece: Piece) -> Part[Look]:
-        """Whether there is an event that is wanted, by bloom filters and the columns of the conditions alone."""
-        asked = self._ask_filters(piece)
-        if asked.found is Look.NOT_BY_BLOOM_FILTER:
-            return asked
+    def _ask_filters(self, fragment: Any, row_groups: list[Any]) -> tuple[list[Any], int]:
+        """Those of the row groups that bloom filters do not rule out, and the bytes of the filters."""
+        wanted = [
+            (number, place, self._hashes[column.path_in_schema])
+            for number, row_group in enumerate(row_groups)
+            for column in _columns(row_group)
+            if column.path_in_schema in self._hashes and (place := bloom.place_of(column)) is not None
+        ]
+        if not wanted:
+            return row_groups, 0
+        with fragment.open() as file:
+            filters, read = bloom.read(file, [place for _, place, _ in wanted])
+        ruled_out = {
+            number
+            for (number, _, hashed), found in zip(wanted, filters, strict=True)
+            if not bloom.can_have(found, hashed)
+        }
+        return [each for number, each in enumerate(row_groups) if number not in ruled_out], read
+
+    def look(self, piece: Piece) -> Part[bool]:
+        """Whether there is an event that is wanted, by the columns of the conditions alone."""
         count = piece.fragment.count_rows(filter=piece.condition, use_threads=False)
-        read = asked.bytes + sum(_sizes(piece.fragment, self._condition_columns))
-        return Part(Look.THERE if count else Look.NOT_THERE, read)
-
-    def _ask_filters(self, piece: Piece) -> Part[Look]:
-        read = 0
-        for column in _columns(piece.fragment):
-            place = bloom.place_of(column) if column.path_in_schema in self._hashes else None
-            if place is None:
-                continue
-            with self._file_system.open_input_file(piece.fragment.path) as file:
-                found = file.read_at(place[1], place[0])
-            read += len(found)
-            if not bloom.can_have(found, self._hashes[column.path_in_schema]):
-                return Part(Look.NOT_BY_BLOOM_FILTER, read)
-        return Part(Look.THERE, read)
+        return Part(count > 0, sum(_sizes(piece.fragment, self._condition_columns)))
 
     def read(self, piece: Piece) -> Part[pa.Table]:
         events = piece.fragment.to_table(
