@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from azure.storage.blob import ContainerClient
-from traffic import Traffic
 
+from benchmarks.query.traffic import Traffic
 from payments.local.azurite import Azurite
 from payments.local.database import MIGRATOR, READER, create_database, create_logins
 from payments.local.migrate import migrate
@@ -42,7 +42,7 @@ class Store:
     container: ContainerClient
     folder: Path
 
-    def fill(self, start: datetime, hours: int, events_an_hour: int, base: int = 200_000) -> int:
+    def fill(self, start: datetime, hours: int, events_an_hour: int, base: int = 300_000) -> int:
         """A compacted file an hour. Returns the bytes."""
         traffic = Traffic(load_rules((files("payments_core") / "metrics.toml").read_text()), min(base, events_an_hour))
         size = 0
@@ -71,7 +71,8 @@ class Store:
         with psycopg.connect(self.owner_dsn) as connection:
             connection.execute(
                 "INSERT INTO raw_event_files (path, rows, bytes, min_occurred_at, max_occurred_at, event_hub, "
-                "partition_id, first_sequence_number, last_sequence_number) VALUES (%s, %s, %s, %s, %s, 'payments', '', 0, 0)",
+                "partition_id, first_sequence_number, last_sequence_number) "
+                "VALUES (%s, %s, %s, %s, %s, 'payments', '', 0, 0)",
                 row,
             )
         return len(sink.getvalue())
@@ -95,7 +96,7 @@ def opened() -> Iterator[Store]:
             create_database(postgres, _DATABASE)
             migrate(postgres.dsn(MIGRATOR, _DATABASE))
             azurite.create_container("measured")
-            settings = StorageSettings(
+            settings = StorageSettings.load(
                 postgres_dsn=postgres.dsn(READER, _DATABASE),
                 postgres_auth=PostgresAuth.PASSWORD,
                 archive_connection_string=azurite.connection_string,

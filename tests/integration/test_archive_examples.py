@@ -92,7 +92,7 @@ def test_each_command_finds_what_it_is_about(
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     count = next(count for word, count in FOUND.items() if word in command)
-    assert f"{count} events in " in result.stderr
+    assert f"{count} event{'' if count == 1 else 's'} in " in result.stderr
     if "--output" in arguments:
         assert (tmp_path / arguments[arguments.index("--output") + 1]).stat().st_size > 0
 

@@ -64,7 +64,7 @@ class Archive:
 
 def parquet(table: pa.Table, **options: Any) -> bytes:
     sink = BytesIO()
-    pq.write_table(table, sink, compression="zstd", **options)
+    pq.write_table(table, sink, **{"compression": "zstd", **options})
     return sink.getvalue()
 
 

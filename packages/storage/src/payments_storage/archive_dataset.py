@@ -20,7 +20,8 @@ PARTITIONING: Final = ds.partitioning(
 def open_file_system(settings: ArchiveSettings) -> AzureFileSystem:
     """The storage account, by the identity of this process or by connection string."""
     if settings.archive_connection_string is None:
-        return AzureFileSystem(urlsplit(settings.archive_account_url or "").netloc.split(".")[0])
+        account = urlsplit(settings.archive_account_url or "").netloc.split(".")[0]
+        return AzureFileSystem(account, client_id=settings.azure_client_id)
     text = settings.archive_connection_string.get_secret_value()
     service = BlobServiceClient.from_connection_string(text)
     endpoint = urlsplit(service.url)

@@ -7,8 +7,8 @@ _KB = 1_000
 
 def summary(explain: Explain, seconds: float, *, more: bool) -> str:
     """One line, and what an auditor must know besides."""
-    events = f"The first {explain.events:,} events" if more else f"{explain.events:,} events"
-    lines = [f"{events} in {seconds:,.2f} s, by {explain.source}."]
+    events = f"{explain.events:,} event{'' if explain.events == 1 else 's'}"
+    lines = [f"{'The first ' if more else ''}{events} in {seconds:,.2f} s, by {explain.source}."]
     if explain.waiting:
         lines.append(
             f"Besides, {explain.waiting:,} events that may belong to the answer count already and wait for their "

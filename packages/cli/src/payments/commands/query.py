@@ -62,8 +62,8 @@ def query(
     correlation_id: Annotated[str | None, typer.Option(metavar="UUID", help="Of this correlation id.")] = None,
     merchant_id: Annotated[str | None, typer.Option(metavar="ID", help="Of this merchant.")] = None,
     status: Annotated[str | None, typer.Option(metavar="STATUS", help="With this payment_status.")] = None,
-    min_amount: Annotated[str | None, typer.Option(metavar="AMOUNT", help="Of this amount or more.")] = None,
-    max_amount: Annotated[str | None, typer.Option(metavar="AMOUNT", help="Of this amount or less.")] = None,
+    min_amount: Annotated[str | None, typer.Option(metavar="AMOUNT", help="Or more, of any currency.")] = None,
+    max_amount: Annotated[str | None, typer.Option(metavar="AMOUNT", help="Or less.")] = None,
     columns: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Only these. Default: all; of a table those that fit.")
     ] = None,

@@ -155,7 +155,8 @@ class _Answer:
     def _count(self, opened: Opened) -> None:
         explain = self._explain
         explain.files_opened += 1
-        explain.bytes_read += opened.footer_bytes
+        explain.bytes_read += opened.bytes
         explain.row_groups += opened.row_groups
-        explain.row_groups_pruned_by_statistics += opened.row_groups - len(opened.pieces)
-        explain.pruned_by_statistics += not opened.pieces
+        explain.row_groups_pruned_by_statistics += opened.pruned_by_statistics
+        explain.row_groups_pruned_by_bloom_filter += opened.pruned_by_filters
+        explain.pruned_by_statistics += opened.pruned_by_statistics == opened.row_groups

@@ -13,6 +13,7 @@ import pyarrow.dataset as ds
 from pyarrow.fs import FileSystem
 
 from payments_core.event import TIMESTAMP
+from payments_storage.query import bloom
 from payments_storage.query.files import Candidate
 from payments_storage.query.problems import Reason, UnreadableFileError
 from payments_storage.query.wanted import Wanted
@@ -27,12 +28,14 @@ _REQUIRED: Final = {column.name for column in RAW_EVENT_SCHEMA if not column.nul
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A file whose footer was read, and the row groups that its statistics leave."""
+    """A file whose footer was read, and the row groups that statistics and bloom filters leave."""
 
     candidate: Candidate
     row_groups: int
+    pruned_by_statistics: int
+    pruned_by_filters: int
     pieces: list["Piece"]
-    footer_bytes: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Reader:
         self._condition_columns = wanted.columns()
         # Few events are wanted, so most row groups have none: looking at a column or two saves reading all of them.
         self.looks_first = wanted.by_identity
+        self._hashes = {name: bloom.hash_of(value) for name, value in wanted.equalities().items()}
 
     def open(self, candidate: Candidate) -> Opened:
         """Raises UnreadableFileError, or what pyarrow raises."""
@@ -78,9 +82,35 @@ class Reader:
             raise UnreadableFileError(Reason.NO_ARCHIVE_FILE)
         condition = self._condition_for(candidate)
         left = fragment if condition is None else fragment.subset(condition, RAW_EVENT_SCHEMA)
-        pieces = [Piece(candidate, each, condition) for each in left.split_by_row_group() if left.row_groups]
-        footer = min(candidate.bytes, max(_TAIL_BYTES, metadata.serialized_size + 8))
-        return Opened(candidate, metadata.num_row_groups, pieces, footer)
+        left = left.split_by_row_group() if left.row_groups else []
+        promising, filter_bytes = self._ask_filters(fragment, left)
+        return Opened(
+            candidate,
+            row_groups=metadata.num_row_groups,
+            pruned_by_statistics=metadata.num_row_groups - len(left),
+            pruned_by_filters=len(left) - len(promising),
+            pieces=[Piece(candidate, each, condition) for each in promising],
+            bytes=min(candidate.bytes, max(_TAIL_BYTES, metadata.serialized_size + 8)) + filter_bytes,
+        )
+
+    def _ask_filters(self, fragment: Any, row_groups: list[Any]) -> tuple[list[Any], int]:
+        """Those of the row groups that bloom filters do not rule out, and the bytes of the filters."""
+        wanted = [
+            (number, place, self._hashes[column.path_in_schema])
+            for number, row_group in enumerate(row_groups)
+            for column in _columns(row_group)
+            if column.path_in_schema in self._hashes and (place := bloom.place_of(column)) is not None
+        ]
+        if not wanted:
+            return row_groups, 0
+        with fragment.open() as file:
+            filters, read = bloom.read(file, [place for _, place, _ in wanted])
+        ruled_out = {
+            number
+            for (number, _, hashed), found in zip(wanted, filters, strict=True)
+            if not bloom.can_have(found, hashed)
+        }
+        return [each for number, each in enumerate(row_groups) if number not in ruled_out], read
 
     def look(self, piece: Piece) -> Part[bool]:
         """Whether there is an event that is wanted, by the columns of the conditions alone."""
@@ -102,14 +132,15 @@ class Reader:
         return between if self._condition is None else self._condition & between
 
 
-def _sizes(fragment: Any, columns: set[str]) -> Iterator[int]:
-    metadata = fragment.metadata
+def _columns(fragment: Any) -> Iterator[Any]:
+    """The metadata of the column chunks."""
     for row_group in fragment.row_groups:
-        group = metadata.row_group(row_group.id)
-        for number in range(group.num_columns):
-            column = group.column(number)
-            if column.path_in_schema in columns:
-                yield column.total_compressed_size
+        group = fragment.metadata.row_group(row_group.id)
+        yield from (group.column(number) for number in range(group.num_columns))
+
+
+def _sizes(fragment: Any, names: set[str]) -> Iterator[int]:
+    return (column.total_compressed_size for column in _columns(fragment) if column.path_in_schema in names)
 
 
 def _complete(events: pa.Table) -> pa.Table:

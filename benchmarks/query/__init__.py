@@ -1,0 +1,1 @@
+"""How fast the archive answers (docs/archive.md)."""
