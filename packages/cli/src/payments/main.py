@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from payments.commands import consume, demo, failed, ingest, migrate, produce, reconcile, services
+from payments.commands import consume, demo, failed, ingest, migrate, plan, produce, reconcile, services
 from payments.errors import Status, UserError
 from payments_storage.errors import StorageError
 from payments_storage.settings import SettingsError
@@ -42,3 +42,4 @@ app.command()(ingest.ingest)
 app.command()(consume.consume)
 app.add_typer(failed.app, name="failed")
 app.command()(reconcile.reconcile)
+app.command()(plan.plan)
