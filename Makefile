@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTHON_CODE := packages services database tests
 
-.PHONY: help setup setup-infra bench golden demo test test-unit test-integration lint format schema lock clean
+.PHONY: help setup setup-infra bench plots golden demo test test-unit test-integration lint format schema lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -59,6 +59,10 @@ format: setup ## let ruff rewrite what it can
 bench: setup ## measure this machine: table, and build/bench.json (a few minutes; python -m benchmarks --help)
 	python -m benchmarks
 
+plots: setup ## draw build/bench.json into docs/img (installs pygal into .venv)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
+	python -m benchmarks.plots
+
 golden: setup setup-infra ## write the summaries of the stacks anew (infra/tests/golden)
 	UPDATE_GOLDEN=1 pytest -n 0 infra/tests/test_golden.py
 
@@ -73,6 +77,7 @@ lock: setup ## compile requirements/*.txt again (add UPGRADE=1 for newer version
 	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml packages/cli/pyproject.toml \
 		requirements/dev.in -c services/ingest_function/requirements.txt -o requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) requirements/infra.in -c requirements/dev.txt -o requirements/infra.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## stop the local services, drop their data; remove .venv, .local, build and caches
 	-test ! -x $(BIN)/payments || payments services down --delete
