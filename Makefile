@@ -12,7 +12,7 @@ SERVICES ?= auto
 STACK ?= dev
 PIP_AUDIT := pip-audit --disable-pip --require-hashes
 
-.PHONY: help setup setup-infra bench golden demo test test-unit test-integration test-crash hostile-cost guard-rates \
+.PHONY: help setup setup-infra bench plots golden demo test test-unit test-integration test-crash hostile-cost guard-rates \
 	lint lint-workflows format schema lock clean \
 	package image audit gate preview comment drift release-infra release-app
 
@@ -80,6 +80,10 @@ format: setup ## let ruff rewrite what it can
 bench: setup ## measure this machine: table, and build/bench.json (a few minutes; python -m benchmarks --help)
 	python -m benchmarks
 
+plots: setup ## draw build/bench.json into docs/img (installs pygal into .venv)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
+	python -m benchmarks.plots
+
 golden: setup setup-infra ## write the summaries of the stacks anew (infra/tests/golden)
 	UPDATE_GOLDEN=1 pytest -n 0 infra/tests/test_golden.py
 
@@ -96,6 +100,7 @@ lock: setup ## compile requirements/*.txt again (add UPGRADE=1 for newer version
 	$(LOCK) $(if $(UPGRADE),--upgrade) packages/core/pyproject.toml packages/storage/pyproject.toml packages/cli/pyproject.toml \
 		-c requirements/dev.txt -o requirements/consume.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) requirements/infra.in -c requirements/dev.txt -o requirements/infra.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 
 package: setup ## build/function.zip: the function with its dependencies, for Azure; and its bill of materials
 	python delivery/function_package.py build

@@ -60,8 +60,8 @@ class Bench:
         section = Section(
             "throughput and ceiling",
             f"events a second over {self._plan.seconds:g} s through the function's entry point, library decode "
-            f"included, median of {self._plan.runs}; the ceiling is the same statements with parameters made beforehand, in turn "
-            "with it, on as many connections as there are workers",
+            f"included, median of {self._plan.runs}; the ceiling is the same statements with parameters made "
+            "beforehand, in turn with it, on as many connections as there are workers",
         )
         for workers in self._plan.workers:
             for size in self._plan.batch_sizes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from multiprocessing.synchronize import Barrier
+from threading import Barrier
 from typing import Final
 
 from benchmarks import peers, stages

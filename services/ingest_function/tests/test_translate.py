@@ -137,8 +137,9 @@ class TestFastDecoding:
 
     def test_the_hook_is_the_class_method_that_decode_calls(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(inspect.getattr_static(EventHubTriggerConverter, "decode_multiple_events"), classmethod)
-        monkeypatch.setattr(EventHubTriggerConverter, "decode_multiple_events", classmethod(lambda *_: ["ours"]))
-        assert decode(BODIES, SYSTEM_PROPERTIES) == ["ours"]
+        ours = [EventHubEvent(body=b"ours")]
+        monkeypatch.setattr(EventHubTriggerConverter, "decode_multiple_events", classmethod(lambda *_: ours))
+        assert decode(BODIES, SYSTEM_PROPERTIES) is ours
 
     def test_it_says_of_each_event_what_the_stock_decoder_says(self) -> None:
         stock = [_as_read(event) for event in decode(BODIES, SYSTEM_PROPERTIES)]

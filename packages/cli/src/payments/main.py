@@ -12,6 +12,7 @@ from payments.commands import (
     failed,
     ingest,
     migrate,
+    plan,
     produce,
     rebuild,
     reconcile,
@@ -57,3 +58,4 @@ app.add_typer(events.app, name="events")
 app.command()(reconcile.reconcile)
 app.command()(rebuild.rebuild)
 app.command()(smoke.smoke)
+app.command()(plan.plan)
