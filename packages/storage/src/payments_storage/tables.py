@@ -177,19 +177,19 @@ def insert_files(cursor: Cursor[Any], event_hub: str, files: list[ArchiveFile]) 
 
 
 def update_payment_metrics_5m(cursor: Cursor[Any], rows: list[PaymentRow], *, rebuilt: bool = False) -> None:
-    statement = _upsert("payment_metrics_5m", rebuilt=rebuilt)
+    """With `rebuilt` the table that is to take its place."""
+    statement = _SQL["upsert_payment_metrics_5m"]
+    if rebuilt:
+        statement = statement.replace("INTO payment_metrics_5m", "INTO rebuilt_payment_metrics_5m")
     cursor.execute(statement, _columns(PaymentRow._fields, rows))
 
 
 def update_aggregate_histograms(cursor: Cursor[Any], rows: list[HistogramRow], *, rebuilt: bool = False) -> None:
-    statement = _upsert("aggregate_histograms", rebuilt=rebuilt)
+    """With `rebuilt` the table that is to take its place."""
+    statement = _SQL["upsert_aggregate_histograms"]
+    if rebuilt:
+        statement = statement.replace("INTO aggregate_histograms", "INTO rebuilt_aggregate_histograms")
     cursor.execute(statement, _columns(HistogramRow._fields, rows))
-
-
-def _upsert(table: str, *, rebuilt: bool) -> str:
-    """With `rebuilt` the same into the table that is to take its place."""
-    statement = _SQL[f"upsert_{table}"]
-    return statement.replace(f"INTO {table} ", f"INTO rebuilt_{table} ") if rebuilt else statement
 
 
 def _columns(names: tuple[str, ...], rows: list[Any]) -> dict[str, list[Any]]:
