@@ -1,5 +1,6 @@
 """A range is computed anew from the archive, while ingest goes on, and ends with exact totals."""
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
@@ -89,8 +90,8 @@ def test_days_beside_the_range_stay_as_they_are(damaged: System) -> None:
 def test_what_is_committed_while_it_is_under_way_counts_once(damaged: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between any two of its steps a batch commits, is deferred, gets its file, or is compacted."""
     count, catch_up = Staging.count_archived, Rebuild._catch_up
-    in_the_snapshot = iter([lambda: deliver(damaged, 6)])
-    between_rounds = iter(
+    in_the_snapshot: Iterator[Callable[[], None]] = iter([lambda: deliver(damaged, 6)])
+    between_rounds: Iterator[Callable[[], None]] = iter(
         [
             lambda: defer(damaged, messages(bodies(range(900, 910)), 900)),
             lambda: give_files_and_go_on(damaged),
