@@ -26,8 +26,9 @@ DECLARE
     first_enqueue_day date := today - dedup_window_days;
     first_metrics_day date := today - metrics_retention_days;
     old_events text[];
-    old_metrics text[];
+    old_metrics text[] := '{}';
     locks text[] := '{}';
+    unresolved uuid[];
 BEGIN
     IF dedup_window_days IS NULL OR dedup_window_days < 8 THEN
         RAISE EXCEPTION 'a dedup window of % days would forget ids that the Event Hub can still deliver again',
@@ -42,19 +43,40 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Check the clock of the caller.';
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('payments: partitions'));
+    unresolved := ARRAY(SELECT DISTINCT event_id FROM failed_items WHERE status = 'pending' AND event_id IS NOT NULL);
     old_events := expired_partitions('ingested_events', first_enqueue_day);
-    old_metrics := expired_partitions('dynamic_metrics', first_metrics_day);
+
+    -- Metrics that an event without an archive file has already: they can be told from what its file will say.
+    action := 'kept';
+    FOREACH partition IN ARRAY expired_partitions('dynamic_metrics', first_metrics_day) LOOP
+        EXECUTE format(
+            'SELECT count(*) FROM failed_items AS item WHERE item.status = ''pending'' AND item.stage = ''archive'' '
+            'AND EXISTS (SELECT FROM %I AS metric WHERE metric.transaction_id = item.transaction_id)',
+            partition
+        ) INTO row_count;
+        IF row_count > 0 THEN
+            RETURN NEXT;
+        ELSE
+            old_metrics := old_metrics || partition;
+        END IF;
+    END LOOP;
 
     -- First what holds nobody up.
     action := 'pruned';
     partition := 'ingested_events_default';
-    DELETE FROM ingested_events_default WHERE enqueued_on < first_enqueue_day;
+    DELETE FROM ingested_events_default
+    WHERE enqueued_on < first_enqueue_day AND NOT event_id = ANY (unresolved);
     GET DIAGNOSTICS row_count = ROW_COUNT;
     IF row_count > 0 THEN
         RETURN NEXT;
     END IF;
     partition := 'dynamic_metrics_default';
-    DELETE FROM dynamic_metrics_default WHERE created_at < utc_midnight(first_metrics_day)::timestamptz;
+    DELETE FROM dynamic_metrics_default AS metric
+    WHERE created_at < utc_midnight(first_metrics_day)::timestamptz
+        AND NOT EXISTS (
+            SELECT FROM failed_items AS item
+            WHERE item.status = 'pending' AND item.stage = 'archive' AND item.transaction_id = metric.transaction_id
+        );
     GET DIAGNOSTICS row_count = ROW_COUNT;
     IF row_count > 0 THEN
         RETURN NEXT;
@@ -79,7 +101,8 @@ BEGIN
     FOREACH partition IN ARRAY old_events LOOP
         EXECUTE format('ALTER TABLE ingested_events DETACH PARTITION %I', partition);
         EXECUTE format(
-            'INSERT INTO ingested_events_default SELECT * FROM %I WHERE enqueued_on >= %L', partition, first_enqueue_day
+            'INSERT INTO ingested_events_default SELECT * FROM %I WHERE enqueued_on >= %L OR event_id = ANY (%L)',
+            partition, first_enqueue_day, unresolved
         );
         GET DIAGNOSTICS row_count = ROW_COUNT;
         EXECUTE format('DROP TABLE %I', partition);
@@ -97,7 +120,7 @@ $$;
 -- Name: FUNCTION drop_expired_partitions(dedup_window_days integer, metrics_retention_days integer, today date); Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON FUNCTION public.drop_expired_partitions(dedup_window_days integer, metrics_retention_days integer, today date) IS 'Forgets what is past retention on this UTC day, and returns one row for each partition touched. dropped: of it, row_count event ids were enqueued too recently to be forgotten and now are in the default partition. pruned: row_count rows were deleted from it.';
+COMMENT ON FUNCTION public.drop_expired_partitions(dedup_window_days integer, metrics_retention_days integer, today date) IS 'Forgets what is past retention on this UTC day, and returns one row for each partition touched. dropped: of it, row_count event ids were enqueued too recently to be forgotten, or belong to unresolved failed items, and now are in the default partition. pruned: row_count rows were deleted from it. kept: row_count events that wait for their archive file have metrics in it.';
 
 --
 -- Name: ensure_partitions(date, date); Type: FUNCTION; Schema: public; Owner: -
@@ -1516,7 +1539,6 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261126001400'),
     ('20261126001401'),
     ('20261126001402'),
-    ('20261126001403'),
-    ('20261126001404'),
     ('20261126001410'),
+    ('20261126001420'),
     ('20261126001600');

@@ -219,3 +219,49 @@ def test_what_would_drop_too_much_is_refused(
     ensure(writer, DAY, DAY)
     with pytest.raises(errors.InvalidParameterValue, match=message):
         writer.execute("SELECT * FROM drop_expired_partitions(%s, %s, %s)", [window, retention, today])
+
+
+def fail(writer: Connection, number: int, stage: str, transaction_id: str) -> None:
+    writer.execute(
+        "INSERT INTO failed_items (stage, error_code, message, payload, event_hub, partition_id, sequence_number, "
+        "enqueued_at, event_id, transaction_id) VALUES (%s, 'code', 'why', 'x', 'hub', '0', %s, %s, %s, %s)",
+        [stage, number, DAY, UUID(int=number), transaction_id],
+    )
+
+
+def resolve(writer: Connection) -> None:
+    writer.execute("UPDATE failed_items SET status = 'replayed', resolved_at = now()")
+
+
+def test_the_id_of_an_unresolved_failed_item_is_kept_until_it_is_resolved(
+    writer: Connection, owner: Connection
+) -> None:
+    ensure(writer, DAY, DAY)
+    assert claim(writer, 1, DAY, DAY)
+    assert claim(writer, 2, DAY, DAY)
+    fail(writer, 1, "claim", "t")
+    later = DAY + timedelta(days=WINDOW + 1)
+    assert expire(writer, later) == [("ingested_events_20240310", "dropped", 1)]
+    assert expire(writer, later) == []
+    assert owner.execute("SELECT event_id FROM ingested_events").fetchall() == [(UUID(int=1),)]
+    resolve(writer)
+    assert expire(writer, later) == [("ingested_events_default", "pruned", 1)]
+
+
+@pytest.mark.parametrize("has_partition", [True, False])
+def test_metrics_of_an_event_that_waits_for_its_file_are_kept_until_it_has_one(
+    writer: Connection,
+    has_partition: bool,  # noqa: FBT001
+) -> None:
+    if has_partition:
+        ensure(writer, DAY, DAY)
+    measure(writer, "2024-03-10 12:00Z")
+    fail(writer, 1, "archive", "t")
+    later = DAY + timedelta(days=RETENTION + 1)
+    kept = [("dynamic_metrics_20240310", "kept", 1)] if has_partition else []
+    assert [row for row in expire(writer, later) if row[0].startswith("dynamic")] == kept
+    assert writer.execute("SELECT count(*) FROM dynamic_metrics").fetchall() == [(1,)]
+    resolve(writer)
+    assert [row for row in expire(writer, later) if row[0].startswith("dynamic")] == [
+        ("dynamic_metrics_20240310", "dropped", 0) if has_partition else ("dynamic_metrics_default", "pruned", 1)
+    ]

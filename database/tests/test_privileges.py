@@ -56,6 +56,10 @@ WRITER_MAY = [
     "SELECT * FROM ensure_partitions('2024-01-01', '2024-01-02')",
     "SELECT * FROM drop_expired_partitions(8, 90, '2024-01-01')",
     "SELECT histogram_quantile(0.5, 1, 0, 0)",
+    "SELECT make_rebuilt_partition('2024-01-01')",
+    "SELECT lock_for_rebuild('{}', '{payment_metrics_5m}')",
+    "SELECT swap_rebuilt('{}', '{}', now(), now(), '{}')",
+    "TRUNCATE rebuilt_payment_metrics_5m, rebuilt_aggregate_histograms, rebuilt_files, rebuilt_deferred",
 ]
 WRITER_MAY_NOT = [
     *(f"DELETE FROM {table}" for table in TABLES),
@@ -88,6 +92,8 @@ READER_MAY = [
 READER_MAY_NOT = [
     "SELECT payload FROM failed_items",
     "SELECT * FROM failed_items",
+    "SELECT lock_for_rebuild('{}', '{payment_metrics_5m}')",
+    "SELECT * FROM rebuilt_files",
     CLAIM, METRIC, PAYMENT, HISTOGRAM, FAILED, FILE, SEQUENCES,
     "UPDATE payment_metrics_5m SET total_count = 1",
     "UPDATE failed_items SET status = 'discarded'",
@@ -175,4 +181,7 @@ def test_functions_with_the_owners_rights_look_up_names_in_our_schema_only(datab
             "SELECT proname, proconfig FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
         ).fetchall()
     pinned = ["search_path=public, pg_temp"]
-    assert sorted(rows) == [("drop_expired_partitions", pinned), ("ensure_partitions", pinned)]
+    names = (
+        "drop_expired_partitions", "ensure_partitions", "lock_for_rebuild", "make_rebuilt_partition", "swap_rebuilt",
+    )  # fmt: skip
+    assert sorted(rows) == [(name, pinned) for name in names]

@@ -61,7 +61,7 @@ def _kill_after(steps: int) -> None:
         return answer
 
     psycopg.Connection.wait = wait_and_step  # type: ignore[method-assign]
-    RequestsTransport.send = send_and_step  # type: ignore[method-assign]
+    RequestsTransport.send = send_and_step
 
 
 if __name__ == "__main__":

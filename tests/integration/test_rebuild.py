@@ -1,5 +1,6 @@
 """A range is computed anew from the archive, while ingest goes on, and ends with exact totals."""
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
@@ -89,11 +90,11 @@ def test_days_beside_the_range_stay_as_they_are(damaged: System) -> None:
 def test_what_is_committed_while_it_is_under_way_counts_once(damaged: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between any two of its steps a batch commits, is deferred, gets its file, or is compacted."""
     count, catch_up = Staging.count_archived, Rebuild._catch_up
-    in_the_snapshot = iter([lambda: deliver(damaged, 6)])
-    between_rounds = iter(
+    in_the_snapshot: Iterator[Callable[[], None]] = iter([lambda: deliver(damaged, 6)])
+    between_rounds: Iterator[Callable[[], None]] = iter(
         [
             lambda: defer(damaged, messages(bodies(range(900, 910)), 900)),
-            lambda: (archive_deferred(damaged), deliver(damaged, 7), compact(damaged)),
+            lambda: give_files_and_go_on(damaged),
         ]
     )
 
@@ -102,7 +103,7 @@ def test_what_is_committed_while_it_is_under_way_counts_once(damaged: System, mo
         return count(*arguments)
 
     def catch_up_in_company(*arguments: Any) -> int:
-        next(between_rounds, lambda: (None, None, None))()
+        next(between_rounds, lambda: None)()
         return catch_up(*arguments)
 
     monkeypatch.setattr(Staging, "count_archived", count_in_company)
@@ -111,6 +112,12 @@ def test_what_is_committed_while_it_is_under_way_counts_once(damaged: System, mo
     report = rebuild(damaged)
     assert report.while_under_way == 50
     assert set(counted(reconcile(damaged))) <= {"sequences"}
+
+
+def give_files_and_go_on(system: System) -> None:
+    archive_deferred(system)
+    deliver(system, 7)
+    compact(system)
 
 
 def test_events_without_a_file_count_and_do_not_count_again_with_it(damaged: System) -> None:

@@ -180,8 +180,7 @@ def insert_files(cursor: Cursor[Any], event_hub: str, files: list[ArchiveFile]) 
 
 
 def update_payment_metrics_5m(cursor: Cursor[Any], rows: list[PaymentRow], *, rebuilt: bool = False) -> None:
-    statement = _upsert("payment_metrics_5m", rebuilt=rebuilt)
-    cursor.execute(statement, _columns(PaymentRow._fields, rows))
+    cursor.execute(_upsert("payment_metrics_5m", rebuilt=rebuilt), _columns(PaymentRow._fields, rows))
 
 
 def update_aggregate_histograms(cursor: Cursor[Any], rows: list[HistogramRow], *, rebuilt: bool = False) -> None:

@@ -6,8 +6,8 @@ SELECT
     (SELECT count(*) FROM ingested_events) AS ingested_events,
     (SELECT count(*) FROM dynamic_metrics) AS dynamic_metrics,
     (SELECT count(*) FROM failed_items) AS failed_items,
-    (SELECT coalesce(sum(rows), 0)::bigint FROM raw_event_files) AS manifest_rows,
-    (SELECT count(*) FROM raw_event_files) AS manifest_files,
+    (SELECT coalesce(sum(rows), 0)::bigint FROM raw_event_files WHERE state = 'active') AS manifest_rows,
+    (SELECT count(*) FROM raw_event_files WHERE state = 'active') AS manifest_files,
     (SELECT count(*) FROM payment_metrics_5m) AS payment_windows,
     (SELECT coalesce(sum(total_count), 0)::bigint FROM payment_metrics_5m) AS payments_counted,
     (SELECT count(*) FROM aggregate_histograms) AS histogram_windows
