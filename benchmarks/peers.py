@@ -51,10 +51,12 @@ PEERS: Final[dict[str, Callable[[Cursor[Any], pa.Table], None]]] = {
 
 def install(name: str) -> None:
     """In this process, from now on. `row by row` adds to the aggregates row by row as well."""
-    setattr(tables, "store_dynamic_metrics", PEERS[name])  # noqa: B010 - a function in the place of another
+    others: dict[str, Any] = {"store_dynamic_metrics": PEERS[name]}
     if name == "row by row":
-        tables.update_payment_metrics_5m = _payments_one_by_one
-        tables.update_aggregate_histograms = _histograms_one_by_one
+        others["update_payment_metrics_5m"] = _payments_one_by_one
+        others["update_aggregate_histograms"] = _histograms_one_by_one
+    for each, function in others.items():
+        setattr(tables, each, function)
 
 
 def _payments_one_by_one(cursor: Cursor[Any], rows: list[PaymentRow]) -> None:
