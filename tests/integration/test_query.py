@@ -28,12 +28,14 @@ SETTLED_ONLY = '[[metric]]\nname = "amount"\nfield = "amount"\nwhen = { payment_
 
 
 def fill(system: System) -> None:
-    """Five files of ten events, one after the other; the events of the asked transaction are in the first and third."""
+    """Five files of ten events, one after the other; the asked transaction has two in the first, one in the third."""
     for number in range(FILES):
         first = 10 * number
         contents = bodies(range(first, first + 10))
         if number == 0:
-            contents += bodies([900], transaction_id=ASKED, occurred_at=rfc3339(NOON + timedelta(seconds=5)))
+            for other in (900, 901):
+                occurred = rfc3339(NOON + timedelta(seconds=other - 896))
+                contents += bodies([other], transaction_id=ASKED, occurred_at=occurred)
         system.deliver(messages(contents, first=100 * number))
 
 
@@ -47,13 +49,13 @@ def ask(system: System, wanted: Wanted) -> tuple[list[str], Explain]:
 def test_a_transaction_is_looked_up_where_the_metrics_have_it(system: System) -> None:
     fill(system)
     found, explain = ask(system, Wanted(transaction_id=ASKED))
-    assert found == ["384", "015"]
+    assert found == ["384", "385", "015"]
     assert (explain.pruned_by_metrics, explain.files_opened, explain.files_of_days) == (3, 2, 5)
 
 
 def test_a_range_within_the_day_does_not_keep_the_metrics_from_being_asked(system: System) -> None:
     fill(system)
-    found, explain = ask(system, Wanted(NOON + timedelta(seconds=10), NOON + timedelta(minutes=1), ASKED))
+    found, explain = ask(system, Wanted(NOON + timedelta(seconds=10), NOON + timedelta(seconds=30), ASKED))
     assert found == ["015"]
     assert (explain.pruned_by_metrics, explain.files_opened) == (4, 1)
 
@@ -69,7 +71,7 @@ def test_metrics_that_are_no_longer_kept_are_not_asked(system: System) -> None:
     fill(system)
     system.owner_does(f"DROP TABLE dynamic_metrics_{NOON:%Y%m%d}")
     found, explain = ask(system, Wanted(transaction_id=ASKED))
-    assert found == ["384", "015"]
+    assert found == ["384", "385", "015"]
     assert (explain.pruned_by_metrics, explain.files_opened) == (0, 5)
 
 
@@ -81,7 +83,7 @@ def test_while_an_event_waits_for_its_file_the_metrics_are_not_asked(system: Sys
         "enqueued_at) VALUES ('archive', 'archive_unavailable', '', '', 'payments', '0', 9, now())"
     )
     found, explain = ask(system, Wanted(transaction_id=ASKED))
-    assert found == ["384", "015"]
+    assert found == ["384", "385", "015"]
     assert (explain.pruned_by_metrics, explain.waiting) == (0, 0)
 
 
@@ -101,7 +103,7 @@ def test_events_without_the_metric_are_found_all_the_same(some_unmeasured: Syste
     settled = bodies([950], payment_status="settled")
     some_unmeasured.deliver(messages(settled, first=900))
     found, explain = ask(some_unmeasured, Wanted(transaction_id=ASKED))
-    assert found == ["384", "015"]
+    assert found == ["384", "385", "015"]
     assert explain.pruned_by_metrics == 0
 
 

@@ -8,13 +8,14 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
 from azure.storage.blob import ContainerClient
+from pyarrow.fs import AzureFileSystem
 from pydantic import SecretStr
 
 from payments_storage.archive_dataset import archive_files, open_archive, open_file_system
 from payments_storage.connect import open_container
 from payments_storage.raw_event import RAW_EVENT_SCHEMA, RawEvent, to_table
 from payments_storage.raw_event_store import ArchiveFile, BlobRawEventStore
-from payments_storage.settings import PostgresAuth, StorageSettings
+from payments_storage.settings import ArchiveSettings, PostgresAuth, StorageSettings
 
 from .samples import NOON, raw_event
 
@@ -104,3 +105,10 @@ def test_a_connection_string_may_leave_the_endpoint_to_its_suffix_as_the_portal_
     portal = "DefaultEndpointsProtocol=https;AccountName=acc;AccountKey=aGVsbG8=;EndpointSuffix=core.windows.net"
     files = open_file_system(settings.model_copy(update={"archive_connection_string": SecretStr(portal)}))
     assert files.type_name == "abfs"
+
+
+def test_in_azure_the_identity_is_the_one_that_is_named() -> None:
+    settings = ArchiveSettings.load(archive_account_url="https://acc.blob.core.windows.net", azure_client_id="id-1")
+    files = open_file_system(settings)
+    assert files.equals(AzureFileSystem("acc", client_id="id-1"))
+    assert not files.equals(AzureFileSystem("acc", client_id="id-2"))

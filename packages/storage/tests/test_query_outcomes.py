@@ -160,16 +160,16 @@ def test_an_archived_file_ends_the_answer_and_can_be_asked_for(archive: Archive)
 
 
 def test_files_on_their_way_back_are_not_asked_for_again(archive: Archive) -> None:
-    assert (
-        rehydrate(archive.container, [Archived("raw_events/x.parquet", 1, requested=True)], RehydratePriority.STANDARD)
-        == 0
-    )
-    assert (
-        rehydrate(
-            archive.container, [Archived("raw_events/gone.parquet", 1, requested=False)], RehydratePriority.STANDARD
-        )
-        == 0
-    )
+    blob = archive.container.get_blob_client(archive.write(EVENTS))
+    blob.set_standard_blob_tier(StandardBlobTier.ARCHIVE)
+    coming = [Archived(blob.blob_name, 1, requested=True)]
+    assert rehydrate(archive.container, coming, RehydratePriority.STANDARD) == 0
+    assert blob.get_blob_properties().blob_tier == "Archive"
+
+
+def test_a_file_that_was_compacted_meanwhile_needs_no_asking(archive: Archive) -> None:
+    gone = [Archived("raw_events/gone.parquet", 1, requested=False)]
+    assert rehydrate(archive.container, gone, RehydratePriority.STANDARD) == 0
 
 
 def test_a_store_that_is_away_is_no_broken_file(archive: Archive) -> None:

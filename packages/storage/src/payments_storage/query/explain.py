@@ -1,6 +1,6 @@
 """What answering a question took: the files looked at, what ruled the others out, and the bytes read."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -29,7 +29,6 @@ class Explain:
     repeats_dropped: int = 0
     waiting: int = 0
     """Events that count and wait for their archive file (failed_items, stage archive): they cannot be in the answer."""
-    notes: list[str] = field(default_factory=list)
 
     @property
     def pruned_by_day(self) -> int | None:

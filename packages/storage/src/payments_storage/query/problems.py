@@ -74,8 +74,7 @@ def judge(candidate: Candidate, files: Files, container: ContainerClient) -> Pro
     except PermanentStorageError as error:
         if not isinstance(error.__cause__, ResourceNotFoundError):
             raise
-        still_counts = files.exact and files.counts(candidate.path)
-        return Problem(candidate.path, Reason.GONE if still_counts else Reason.REPLACED)
+        return Problem(candidate.path, Reason.GONE if files.counts(candidate.path) else Reason.REPLACED)
     if properties.blob_tier == "Archive":
         raise ArchivedFileError(candidate.path)
     if properties.size == 0:
