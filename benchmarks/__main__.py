@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -46,7 +46,7 @@ def main(
     plan = replace(
         plan,
         sustained_events=sustained,
-        rows=tuple(rows or ()),
+        rows=(*plan.rows, *(rows or ())),
         workers=tuple(workers or plan.workers),
         batch_sizes=tuple(batch_size or plan.batch_sizes),
     )
@@ -54,12 +54,12 @@ def main(
     progress = Console(stderr=True, highlight=False)
     with running() as servers:
         machine = describe(servers)
-        sections = measure(servers, plan, set(only or ()), lambda label: progress.print(f"[dim]{label}[/]"))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    report = {"machine": machine, "sections": [asdict(section) for section in sections]}
-    output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    for section in sections:
-        _show(console, section)
+        report: dict[str, Any] = {"machine": machine, "sections": []}
+        output.parent.mkdir(parents=True, exist_ok=True)
+        for section in measure(servers, plan, set(only or ()), lambda label: progress.print(f"[dim]{label}[/]")):
+            report["sections"].append(asdict(section))
+            output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            _show(console, section)
     console.print(f"\n{machine['processor']}, {machine['cores']} cores. All figures: {output}")
 
 

@@ -12,9 +12,24 @@ class Plan:
     workers: tuple[int, ...] = (1, 2, 4)
     batch_sizes: tuple[int, ...] = (100, 500, 1000, 2500)
     rates: tuple[int, ...] = (1000, 5000, 10_000)
-    rows: tuple[int, ...] = ()
+    rows: tuple[int, ...] = (0,)
     sustained_events: int = 0
     pool: int = 20_000
+    metrics: tuple[int, ...] = (1, 4, 16)
+    event_types: tuple[int, ...] = (10, 100, 10_000)
+    late: tuple[float, ...] = (0.0, 0.01, 0.2)
+    duplicates: tuple[float, ...] = (0.0, 0.01, 0.5)
 
 
-SMOKE = Plan(seconds=0.3, runs=1, workers=(2,), batch_sizes=(50,), rates=(200,), pool=500)
+SMOKE = Plan(
+    seconds=0.3,
+    runs=1,
+    workers=(2,),
+    batch_sizes=(50,),
+    rates=(200,),
+    pool=500,
+    metrics=(16,),
+    event_types=(10,),
+    late=(0.2,),
+    duplicates=(0.5,),
+)

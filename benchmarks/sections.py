@@ -116,7 +116,7 @@ class Bench:
             "microseconds of CPU an event of the pipeline's process (thread time around each step; 'rest' is what the "
             "process used besides: the driver waiting for COPY, transaction, threads), one worker",
         )
-        for size in (self._plan.batch_sizes[0], self._plan.batch_sizes[-1]):
+        for size in sorted({self._plan.batch_sizes[0], self._plan.batch_sizes[-1]}):
             measured = self._measure(f"steps, batches of {size}", batch_size=size, stages=True)
             rest = measured.pipeline_us - sum(measured.stages_us.values())
             steps = {**measured.stages_us, "rest": rest, "all": measured.pipeline_us}
@@ -136,17 +136,17 @@ class Bench:
 
     def _variations(self) -> Iterator[tuple[str, float, dict[str, Any]]]:
         size = min(BATCH, self._plan.batch_sizes[-1])
-        for batch in (*self._plan.batch_sizes, size * 5):
+        for batch in self._plan.batch_sizes:
             yield "batch size", batch, {"batch_size": batch}
-        for count in (1, 4, 16):
+        for count in self._plan.metrics:
             yield "metrics an event", count, {"batch_size": size, "environment": self._metrics(count)}
-        for keys in (10, 100, 10_000):
+        for keys in self._plan.event_types:
             yield "event types", keys, {"batch_size": size, "mix": Mix(event_types=keys)}
-        for late in (0.0, 0.01, 0.2):
+        for late in self._plan.late:
             yield "late share", late, {"batch_size": size, "mix": Mix(late=late)}
-        for duplicates in (0.0, 0.01, 0.5):
+        for duplicates in self._plan.duplicates:
             yield "duplicate share", duplicates, {"batch_size": size, "mix": Mix(duplicates=duplicates)}
-        for rows in (0, *self._plan.rows):
+        for rows in self._plan.rows:
             yield "rows in the day", rows, {"batch_size": size, "rows": rows}
 
     def _metrics(self, count: int) -> dict[str, str]:
@@ -196,8 +196,8 @@ def _against(workers: int, size: int, pipeline: list[Measured], ceiling: list[Me
     }
 
 
-def measure(servers: Servers, plan: Plan, only: set[str], say: Callable[[str], None]) -> list[Section]:
-    """The sections, or only those of these names."""
+def measure(servers: Servers, plan: Plan, only: set[str], say: Callable[[str], None]) -> Iterator[Section]:
+    """The sections, or only those of these names, each as soon as it is done."""
     with tempfile.TemporaryDirectory(prefix="payments-bench-") as folder:
         bench = Bench(servers, plan, Path(folder), say)
         chosen = {
@@ -208,4 +208,4 @@ def measure(servers: Servers, plan: Plan, only: set[str], say: Callable[[str], N
             "growth": bench.growth,
             "peers": bench.peers,
         }
-        return [section() for name, section in chosen.items() if not only or name in only]
+        yield from (section() for name, section in chosen.items() if not only or name in only)

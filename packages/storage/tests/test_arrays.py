@@ -64,12 +64,22 @@ def test_a_day_before_2000_is_not_another_one(connection: psycopg.Connection[Any
 
 
 def test_histograms_arrive_digit_by_digit(connection: psycopg.Connection[Any]) -> None:
-    parameter = arrays.numerics((buckets(counts), max(counts.values(), default=0)) for counts in COUNTS)
+    parameter = arrays.histograms((buckets(counts), max(counts.values(), default=0)) for counts in COUNTS)
     assert read(connection, "numeric", parameter) == [Decimal(pack(counts)) for counts in COUNTS]
 
 
 def test_histograms_of_a_count_that_is_only_known_to_be_large_are_the_same(
     connection: psycopg.Connection[Any],
 ) -> None:
-    parameter = arrays.numerics((buckets(counts), 10**12) for counts in COUNTS)
+    parameter = arrays.histograms((buckets(counts), 10**12) for counts in COUNTS)
     assert read(connection, "numeric", parameter) == [Decimal(pack(counts)) for counts in COUNTS]
+
+
+@pytest.mark.parametrize("count", [0, 1, 50])
+def test_names_times_and_amounts_arrive_as_they_were(connection: psycopg.Connection[Any], count: int) -> None:
+    names = [("card", "iban", "\u00e4\u20ac\U0001f600", "a'b\\c\n")[place % 4] for place in range(count)]
+    times = [datetime(1970 + place % 3, 2, 28, 23, 59, 59, 999_999, tzinfo=UTC) for place in range(count)]
+    amounts = [Decimal(place - 3).scaleb(-place % 29) * 10 ** (place % 20) for place in range(count)]
+    assert read(connection, "text", arrays.texts(names)) == names
+    assert read(connection, "timestamptz", arrays.timestamps(times)) == times
+    assert read(connection, "numeric", arrays.decimals(amounts)) == amounts

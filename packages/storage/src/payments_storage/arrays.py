@@ -4,26 +4,35 @@ An `Array` is bound as `%(name)b::uuid[]`, with the type that the function here 
 """
 
 import struct
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple, TypeVar
 
 import psycopg
 import pyarrow as pa
-from psycopg.adapt import Dumper
+from psycopg.adapt import Dumper, PyFormat, Transformer
 from psycopg.pq import Format
 
 from payments_core.histogram import LANE, Buckets
 
+T = TypeVar("T")
+
 _NO_ELEMENTS: Final = struct.Struct(">iii")  # dimensions, whether there are nulls, element type
 _ELEMENTS: Final = struct.Struct(">iiiii")  # besides: how many, number of the first
 _LENGTH: Final = struct.Struct(">i")
-_NUMERIC: Final = struct.Struct(">HhHH")  # digits of base 10,000, weight of the first, sign, decimals to show
+_BIGINT: Final = struct.Struct(">q")
+_NUMERIC: Final = struct.Struct(">iHhHH")  # bytes; digits of base 10,000, weight of the first, sign, decimals to show
 _THREE_DIGITS: Final = struct.Struct(">HHH")
 _BASE: Final = 10_000
 _DIGITS_A_BUCKET: Final = 3
 _DECIMALS_A_BUCKET: Final = 12
 _DAYS_TO_2000: Final = 10_957
-_OID: Final = {name: psycopg.adapters.types[name].oid for name in ("uuid", "int8", "date", "numeric")}
+_YEAR_2000: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_OID: Final = {
+    name: psycopg.adapters.types[name].oid for name in ("uuid", "int8", "date", "numeric", "text", "timestamptz")
+}
 
 
 class Array(NamedTuple):
@@ -56,11 +65,25 @@ def dates(instants: pa.ChunkedArray) -> Array:
     return _fixed("date", 4, struct.pack(f">{len(days)}i", *(day - _DAYS_TO_2000 for day in days)))
 
 
-def numerics(histograms: Iterable[tuple[Buckets, int]]) -> Array:
+def texts(values: Sequence[str]) -> Array:
+    """Of few distinct values: each is encoded once."""
+    return _repeating("text", values, str.encode)
+
+
+def timestamps(values: Sequence[datetime]) -> Array:
+    """Of few distinct values, too; aware ones."""
+    return _repeating("timestamptz", values, lambda value: _BIGINT.pack((value - _YEAR_2000) // _MICROSECOND))
+
+
+def decimals(values: Sequence[Decimal]) -> Array:
+    dump = Transformer().get_dumper(Decimal(0), PyFormat.BINARY).dump
+    return _array("numeric", len(values), b"".join([_element(bytes(dump(value) or b"")) for value in values]))
+
+
+def histograms(packed: Iterable[tuple[Buckets, int]]) -> Array:
     """Packed histograms (docs/adr/0005), each with a count that none of its buckets exceeds."""
-    elements = [_packed(buckets, most) for buckets, most in histograms]
-    parts = [part for element in elements for part in (_LENGTH.pack(len(element)), element)]
-    return _array("numeric", len(elements), b"".join(parts))
+    elements = [_packed(buckets, most) for buckets, most in packed]
+    return _array("numeric", len(elements), b"".join(elements))
 
 
 def _packed(buckets: Buckets, most: int) -> bytes:
@@ -72,12 +95,21 @@ def _packed(buckets: Buckets, most: int) -> bytes:
         counts = buckets.counts()
         digits = b"".join(_three_digits(counts.get(index, 0)) for index in range(lowest + size - 1, lowest - 1, -1))
     weight = _DIGITS_A_BUCKET * (lowest + size) - 1
-    decimals = max(0, -_DECIMALS_A_BUCKET * lowest)
-    return _NUMERIC.pack(_DIGITS_A_BUCKET * size, weight, 0, decimals) + digits
+    shown = max(0, -_DECIMALS_A_BUCKET * lowest)
+    return _NUMERIC.pack(len(digits) + 8, _DIGITS_A_BUCKET * size, weight, 0, shown) + digits
 
 
 def _three_digits(count: int) -> bytes:
     return _THREE_DIGITS.pack(count // _BASE**2, count // _BASE % _BASE, count % _BASE)
+
+
+def _repeating(name: str, values: Sequence[T], encode: Callable[[T], bytes]) -> Array:
+    elements = {value: _element(encode(value)) for value in set(values)}
+    return _array(name, len(values), b"".join([elements[value] for value in values]))
+
+
+def _element(value: bytes) -> bytes:
+    return _LENGTH.pack(len(value)) + value
 
 
 def _fixed(name: str, width: int, values: bytes) -> Array:

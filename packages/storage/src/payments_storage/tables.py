@@ -1,6 +1,7 @@
 """The writes of one batch into PostgreSQL, each in the caller's transaction. The SQL stands in queries/ingest.sql."""
 
 import json
+from collections.abc import Callable
 from datetime import date
 from typing import Any, Final
 
@@ -20,6 +21,27 @@ from payments_storage.raw_event_store import ArchiveFile, FileCommittedError
 from payments_storage.sql import load_queries
 
 _SQL: Final = load_queries("ingest")
+_PAYMENT_ARRAYS: Final[dict[str, Callable[[list[Any]], arrays.Array]]] = {
+    "window_start": arrays.timestamps,
+    "payment_method": arrays.texts,
+    "currency": arrays.texts,
+    "payment_status": arrays.texts,
+    "total_count": arrays.bigints,
+    "total_amount": arrays.decimals,
+    "min_amount": arrays.decimals,
+    "max_amount": arrays.decimals,
+}
+_HISTOGRAM_ARRAYS: Final[dict[str, Callable[[list[Any]], arrays.Array]]] = {
+    "metric_type": arrays.texts,
+    "event_type": arrays.texts,
+    "time_window_start": arrays.timestamps,
+    "time_window_end": arrays.timestamps,
+    "event_count": arrays.bigints,
+    "sum_value": arrays.decimals,
+    "min_value": arrays.decimals,
+    "max_value": arrays.decimals,
+    "zero_count": arrays.bigints,
+}
 
 
 def claim_events(cursor: Cursor[Any], events: pa.Table) -> pa.Table:
@@ -180,13 +202,14 @@ def insert_files(cursor: Cursor[Any], event_hub: str, files: list[ArchiveFile]) 
 
 
 def update_payment_metrics_5m(cursor: Cursor[Any], rows: list[PaymentRow], *, rebuilt: bool = False) -> None:
-    cursor.execute(_upsert("payment_metrics_5m", rebuilt=rebuilt), _columns(PaymentRow._fields, rows))
+    columns = _columns(_PAYMENT_ARRAYS, PaymentRow._fields, rows)
+    cursor.execute(_upsert("payment_metrics_5m", rebuilt=rebuilt), columns)
 
 
 def update_aggregate_histograms(cursor: Cursor[Any], rows: list[HistogramRow], *, rebuilt: bool = False) -> None:
-    columns = _columns(HistogramRow._fields, rows)
+    columns = _columns(_HISTOGRAM_ARRAYS, HistogramRow._fields, rows)
     for name in ("buckets", "negative_buckets"):
-        columns[name] = arrays.numerics(zip(columns[name], columns["event_count"], strict=True))
+        columns[name] = arrays.histograms((getattr(row, name), row.event_count) for row in rows)
     cursor.execute(_upsert("aggregate_histograms", rebuilt=rebuilt), columns)
 
 
@@ -196,7 +219,9 @@ def _upsert(table: str, *, rebuilt: bool) -> str:
     return statement.replace(f"INTO {table} ", f"INTO rebuilt_{table} ") if rebuilt else statement
 
 
-def _columns(names: tuple[str, ...], rows: list[Any]) -> dict[str, Any]:
-    """Rows as one list for each column, as `unnest` takes them."""
-    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-    return {name: list(column) for name, column in zip(names, columns, strict=True)}
+def _columns(
+    arrays_of: dict[str, Callable[[list[Any]], arrays.Array]], names: tuple[str, ...], rows: list[Any]
+) -> dict[str, arrays.Array]:
+    """Rows as one array for each column, as `unnest` takes them."""
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {}
+    return {name: array(list(columns.get(name, ()))) for name, array in arrays_of.items()}
