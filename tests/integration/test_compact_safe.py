@@ -11,9 +11,11 @@ import pyarrow.dataset as ds
 import pytest
 
 from payments_storage.archive_dataset import open_file_system
+from payments_storage.compact import compact as module
 from payments_storage.compact.compact import Compactor
 from payments_storage.compact.manifest import Manifest
 from payments_storage.compact.report import Report
+from payments_storage.errors import TransientStorageError
 from payments_storage.raw_event import RAW_EVENT_SCHEMA
 
 from .compacting import archived, batch, blobs, compact, deliver, remove, tables
@@ -110,6 +112,17 @@ def test_late_events_join_their_hour_and_nothing_is_written_over_and_over(system
     assert len({row["event_id"] for row in archived(system)}) == len(archived(system)) == 190
     remove(system)
     assert counted(reconcile(system)) == {"sequences": 2}, "partitions 7 and the others skip numbers in this test"
+
+
+def test_files_that_others_may_take_for_orphans_are_not_swapped_in(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(system, 0, 1)
+    before = counting(system)
+    monkeypatch.setattr(module, "_UNTIL_SWAP", 0.0)
+    with pytest.raises(TransientStorageError, match="orphans"):
+        compact(system)
+    assert counting(system) == before
 
 
 def test_events_that_arrive_during_a_compaction_are_there_afterwards(

@@ -23,12 +23,15 @@ from payments_storage.compact.output import PREFIX, Output
 from payments_storage.compact.outputs import Outputs
 from payments_storage.compact.report import Report
 from payments_storage.connect import Pool
-from payments_storage.errors import PermanentStorageError, blob_errors
+from payments_storage.errors import PermanentStorageError, TransientStorageError, blob_errors
 from payments_storage.reconcile.findings import Check
-from payments_storage.reconcile.orphans import Orphans
+from payments_storage.reconcile.orphans import GRACE, Orphans
 
 LATE: Final = timedelta(minutes=10)
 """What occurred this much before the first batch of a portion is late: it makes runs of its own."""
+_READING: Final = 1800.0
+_UNTIL_SWAP: Final = GRACE.total_seconds() * 0.9
+"""Seconds. What is older and not in the manifest is an orphan, which others may remove: it must not be swapped in."""
 Progress = Callable[[int, str], None]
 """Called with the events written so far, and with what is being done."""
 
@@ -86,8 +89,9 @@ class Compactor:
     def _portion(self, day: HubDay, files: Sequence[SmallFile], report: Report, until: float) -> bool:
         """One compaction; when the time is over, of what was read by then. False: the rest of the day can wait."""
         compaction = uuid4()
+        started = time.monotonic()
         with Outputs(self._container, compaction) as outputs:
-            used = self._rewrite(day, files, outputs, report, until)
+            used = self._rewrite(day, files, outputs, report, min(until, started + _READING))
             if used is None:
                 return False
             if len(used) <= 1:
@@ -95,6 +99,8 @@ class Compactor:
             made = outputs.commit()
         if sum(file.rows for file in made) != sum(file.rows for file in used):
             raise PermanentStorageError(f"{day}: a compaction lost events; nothing was changed. This is a defect")
+        if time.monotonic() - started > _UNTIL_SWAP:
+            raise TransientStorageError(f"{day}: writing took so long that others may take its files for orphans")
         old = [file.path for file in used]
         if not self._manifest.swap(day, compaction, old, made):
             report.notes.append(f"{day}: another compaction was faster")

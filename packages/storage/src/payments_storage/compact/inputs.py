@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
-from payments_storage.errors import blob_code, blob_errors
+from payments_storage.compacted_file import UNREADABLE
+from payments_storage.errors import PermanentStorageError, blob_code, blob_errors
 from payments_storage.raw_event import RAW_EVENT_SCHEMA
 
 TARGET_BYTES: Final = 128 << 20
@@ -128,14 +129,18 @@ def _decode(data: bytes, manifest: SmallFile) -> Iterable[pa.Table] | None:
         file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)
         if len(data) != manifest.bytes or file.metadata.num_rows != manifest.rows:
             return None
-        return [_row_group(file, 0)] if file.num_row_groups == 1 else _row_groups(file)
-    except (pa.ArrowException, OSError, ValueError, KeyError):
+        return [_row_group(file, 0)] if file.num_row_groups == 1 else _row_groups(file, manifest.path)
+    except UNREADABLE:
         return None
 
 
-def _row_groups(file: pq.ParquetFile) -> Iterator[pa.Table]:
+def _row_groups(file: pq.ParquetFile, path: str) -> Iterator[pa.Table]:
     for number in range(file.num_row_groups):
-        yield _row_group(file, number)
+        try:
+            events = _row_group(file, number)
+        except UNREADABLE:
+            raise PermanentStorageError(f"{path} is damaged: restore it (payments reconcile)") from None
+        yield events
 
 
 def _row_group(file: pq.ParquetFile, number: int) -> pa.Table:

@@ -31,7 +31,7 @@ from payments_storage.sql import load_queries
 
 _SQL: Final = load_queries("rebuild")
 _LITTLE: Final = 20_000
-"""Events that are counted in a second or so, for which writers may be kept waiting."""
+"""Events, for which writers may be kept waiting: as many as twenty batches."""
 _ROUNDS: Final = 20
 _ANOTHER: Final = "another rebuild is under way: wait for its end"
 Progress = Callable[[int, str], None]
