@@ -77,7 +77,8 @@ class Bench:
         workers, size = self._plan.workers[-1], self._plan.batch_sizes[-1]
         section = Section(
             "sustained",
-            f"one run of {events:,} events, {workers} workers, batches of {size:,}, empty tables; late growth is what "
+            f"one run, as long as {events:,} events take at the rate measured just before, {workers} workers, batches "
+            f"of {size:,}, empty tables; late growth is what "
             "a worker's peak memory rose by after the first third",
         )
         if not events:
