@@ -15,7 +15,6 @@ from benchmarks.plan import Plan
 from benchmarks.servers import Servers
 
 BATCH: Final = 1000
-_LARGE: Final = 2500
 _TWO: Final = 2
 
 
@@ -75,15 +74,18 @@ class Bench:
 
     def sustained(self) -> Section:
         events = self._plan.sustained_events
+        workers, size = self._plan.workers[-1], self._plan.batch_sizes[-1]
         section = Section(
             "sustained",
-            f"one run of {events:,} events, 2 workers, batches of {_LARGE}, on empty tables",
+            f"one run, as long as {events:,} events take at the rate measured just before, {workers} workers, batches "
+            f"of {size:,}, empty tables; late growth is what "
+            "a worker's peak memory rose by after the first third",
         )
         if not events:
             return section
-        rate = self._measure("how fast", workers=_TWO, batch_size=_LARGE).rate
+        rate = self._measure("how fast", workers=workers, batch_size=size).rate
         measured = self._measure(
-            f"sustained, {events:,} events", workers=_TWO, batch_size=_LARGE, seconds=events / rate
+            f"sustained, {events:,} events", workers=workers, batch_size=size, seconds=events / rate
         )
         section.rows.append({"events": measured.events, "seconds": round(measured.duration, 1), **_costs(measured)})
         return section
