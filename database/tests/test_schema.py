@@ -62,7 +62,9 @@ def test_a_migration_that_takes_something_away_says_since_when_nobody_uses_it() 
     """It runs before the new code, while the released code still works: docs/adr/0015."""
     taking = r"\b(DROP (TABLE|COLUMN|FUNCTION|VIEW) (IF EXISTS )?\w|RENAME\b|SET NOT NULL|ALTER COLUMN \w+ .*TYPE)"
     texts = {file.name: file.read_text(encoding="utf-8") for file in MIGRATIONS.glob("*.sql")}
-    takers = [name for name, text in texts.items() if re.search(taking, text, re.IGNORECASE)]
+    # Not looked at: comments, and what stands in quotes, which a function will do to tables of its own making.
+    bare = {name: re.sub("--[^\n]*|'[^']*'", "", text) for name, text in texts.items()}
+    takers = [name for name, text in bare.items() if re.search(taking, text, re.IGNORECASE)]
     unexplained = [name for name in takers if not re.search("^-- contract: .*release", texts[name], re.MULTILINE)]
     assert unexplained == [], "say in a line `-- contract: ...` since which release no code uses what goes"
 

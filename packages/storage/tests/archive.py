@@ -56,6 +56,14 @@ class Archive:
             )
         return path
 
+    def replace(self, *paths: str) -> None:
+        """In the manifest only, as a compaction does before it removes them."""
+        self.execute(
+            "UPDATE raw_event_files SET state = 'replaced', replaced_by = gen_random_uuid(), replaced_at = now() "
+            "WHERE path = ANY (%s)",
+            (list(paths),),
+        )
+
     def execute(self, statement: str, parameters: tuple[Any, ...] = ()) -> None:
         """As the owner of the tables."""
         with psycopg.connect(self.owner_dsn) as connection:

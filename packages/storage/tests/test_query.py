@@ -141,7 +141,7 @@ def test_what_the_manifest_does_not_count_is_no_part_of_the_answer(archive: Arch
     archive.write([raw_event(1)])
     archive.write([raw_event(2)], counts=False)
     replaced = archive.write([raw_event(3)])
-    archive.execute("UPDATE raw_event_files SET state = 'replaced' WHERE path = %s", (replaced,))
+    archive.replace(replaced)
     assert answer(archive.settings, Wanted()) == [raw_event(1)]
 
 

@@ -75,7 +75,8 @@ def test_a_file_that_is_gone_is_missing_or_was_replaced_as_the_manifest_knows(ar
         def days(wanted: Wanted, explain: Explain):  # type: ignore[no-untyped-def]  # noqa: ANN202
             for day in original(wanted, explain):
                 archive.container.delete_blob(path)
-                archive.execute("UPDATE raw_event_files SET state = %s WHERE path = %s", (state, path))
+                if state == "replaced":
+                    archive.replace(path)
                 yield day
 
         query.files.days = days  # type: ignore[method-assign]
@@ -93,7 +94,7 @@ def test_a_replaced_file_that_is_still_there_is_read_by_whoever_listed_it(archiv
     with ArchiveQuery.open(archive.settings) as query:
         events = query.retrieve(Wanted())
         seen = [next(events)]
-        archive.execute("UPDATE raw_event_files SET state = 'replaced' WHERE path IN (%s, %s)", (first, second))
+        archive.replace(first, second)
         archive.write(EVENTS + GOOD)
         seen.extend(events)
     assert sorted(event.event_id for event in seen) == sorted(event.event_id for event in EVENTS + GOOD)

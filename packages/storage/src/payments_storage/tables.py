@@ -203,20 +203,21 @@ def insert_files(cursor: Cursor[Any], event_hub: str, files: list[ArchiveFile]) 
 
 def update_payment_metrics_5m(cursor: Cursor[Any], rows: list[PaymentRow], *, rebuilt: bool = False) -> None:
     columns = _columns(_PAYMENT_ARRAYS, PaymentRow._fields, rows)
-    cursor.execute(_upsert("payment_metrics_5m", rebuilt=rebuilt), columns)
+    statement = _SQL["upsert_payment_metrics_5m"]
+    cursor.execute(_beside(statement, "payment_metrics_5m") if rebuilt else statement, columns)
 
 
 def update_aggregate_histograms(cursor: Cursor[Any], rows: list[HistogramRow], *, rebuilt: bool = False) -> None:
     columns = _columns(_HISTOGRAM_ARRAYS, HistogramRow._fields, rows)
     for name in ("buckets", "negative_buckets"):
         columns[name] = arrays.histograms((getattr(row, name), row.event_count) for row in rows)
-    cursor.execute(_upsert("aggregate_histograms", rebuilt=rebuilt), columns)
+    statement = _SQL["upsert_aggregate_histograms"]
+    cursor.execute(_beside(statement, "aggregate_histograms") if rebuilt else statement, columns)
 
 
-def _upsert(table: str, *, rebuilt: bool) -> str:
-    """With `rebuilt` the same into the table that is to take its place."""
-    statement = _SQL[f"upsert_{table}"]
-    return statement.replace(f"INTO {table} ", f"INTO rebuilt_{table} ") if rebuilt else statement
+def _beside(statement: str, table: str) -> str:
+    """The same into the table that is to take this one's place."""
+    return statement.replace(f"INTO {table} ", f"INTO rebuilt_{table} ")
 
 
 def _columns(
