@@ -47,11 +47,21 @@ def hung(server: PostgresServer) -> Iterator[None]:
 
 @contextmanager
 def configured(server: PostgresServer, name: str, value: str) -> Iterator[None]:
+    def shown() -> str:
+        with psycopg.connect(server.dsn(SUPERUSER, "postgres")) as connection:
+            return str(connection.execute("SELECT current_setting(%s)", (name,)).fetchall())
+
     def set_to(clause: str) -> None:
+        before = shown()
         with psycopg.connect(server.dsn(SUPERUSER, "postgres"), autocommit=True) as connection:
             connection.execute("SET default_transaction_read_only = off")
             connection.execute(f"ALTER SYSTEM {clause}".encode())
             connection.execute("SELECT pg_reload_conf()")
+        # The server reloads some time after it was asked to; it signals its sessions before it takes new ones.
+        deadline = time.monotonic() + 30
+        while shown() == before:
+            assert time.monotonic() < deadline, f"{name} is still {before}"
+            time.sleep(0.01)
 
     set_to(f"SET {name} = {value}")
     try:
