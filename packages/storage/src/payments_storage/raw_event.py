@@ -20,27 +20,35 @@ RAW_EVENT_SCHEMA: Final = EVENT_SCHEMA.with_metadata({"payments.schema_version":
 _REPEATING: Final = [
     "event_type", "currency", "payment_method", "payment_status", "merchant_id", "partition_id", "redactions",
 ]  # fmt: skip
-BATCH_OPTIONS: Final[dict[str, Any]] = {
-    "compression": "zstd",
-    "compression_level": 1,
-    "store_schema": False,
-    "use_dictionary": _REPEATING,
-    "column_encoding": dict.fromkeys(("occurred_at", "sequence_number", "enqueued_at"), "DELTA_BINARY_PACKED"),
-    "write_page_index": True,
-}
-"""How the file of a batch is written. Level 1 of zstd: level 3 is no smaller on such short files, and 6 costs three
-times as much for 4 % of the size. Dictionaries only where values repeat: without, ids and amounts are smaller."""
 ROW_GROUP_EVENTS: Final = 1 << 14
-COMPACTED_OPTIONS: Final[dict[str, Any]] = {
+_OPTIONS: Final[dict[str, Any]] = {
     "compression": "zstd",
-    "compression_level": 1,
+    "compression_level": {**dict.fromkeys(EVENT_SCHEMA.names, 1), "event_payload": 2},
     "store_schema": False,
-    "use_dictionary": [*_REPEATING, "customer_id"],
+    # One page a column and row group, so there is no page index: what is not cut up compresses better.
+    "data_page_size": 1 << 24,
     "write_statistics": [name for name in EVENT_SCHEMA.names if name != "event_payload"],
+}
+# Of values that do not repeat, the lengths stand by themselves: compression then has only text before it.
+_TEXTS: Final = dict.fromkeys(
+    ("event_id", "transaction_id", "correlation_id", "event_payload"), "DELTA_LENGTH_BYTE_ARRAY"
+)
+BATCH_OPTIONS: Final[dict[str, Any]] = {
+    **_OPTIONS,
+    "use_dictionary": _REPEATING,
+    "column_encoding": _TEXTS | dict.fromkeys(("occurred_at", "sequence_number", "enqueued_at"), "DELTA_BINARY_PACKED"),
+}
+"""How the file of a batch is written. Measured on 2,500 events: level 2 of zstd for payloads is 4 % smaller than
+level 1 and costs 0.2 us an event, 6 would be 5 % smaller for 3 us; ids are smallest at level 1. Dictionaries only
+where values repeat."""
+COMPACTED_OPTIONS: Final[dict[str, Any]] = {
+    **_OPTIONS,
+    "use_dictionary": [*_REPEATING, "customer_id"],
+    "column_encoding": _TEXTS | dict.fromkeys(("occurred_at", "sequence_number"), "DELTA_BINARY_PACKED"),
     "bloom_filter_options": {name: {"ndv": ROW_GROUP_EVENTS, "fpp": 0.01} for name in ("event_id", "correlation_id")},
 }
-"""How a large file is written. Level 1 of zstd: measured on events sorted by transaction, level 3 takes half as long
-again for the same size. Bloom filters are for what no order of the rows can prune."""
+"""How a large file is written. Measured on 100,000 events sorted by transaction: level 6 of zstd for payloads would be
+5 % smaller and cost four times as much. Bloom filters are for what no order of the rows can prune."""
 
 
 @dataclass(frozen=True, slots=True)
