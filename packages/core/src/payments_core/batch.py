@@ -87,13 +87,10 @@ class Parser:
     def parse_and_normalize(self, delivery: Delivery) -> ParsedBatch:
         """Every body of the delivery ends in exactly one of the two results."""
         ordinary, unusable = self._ordinary(delivery)
-        done = set(ordinary["index"].to_pylist())
         transactions: list[tuple[int, Transaction]] = []
         rejections: list[Rejection] = []
-        for index, body in enumerate(delivery.bodies):
-            if index in done:
-                continue
-            outcome = normalize(index, body, delivery.enqueued_at[index], self.rules)
+        for index in sorted(set(range(len(delivery.bodies))).difference(ordinary["index"].to_pylist())):
+            outcome = normalize(index, delivery.bodies[index], delivery.enqueued_at[index], self.rules)
             if isinstance(outcome, Rejection):
                 rejections.append(outcome)
             else:
@@ -243,14 +240,12 @@ def _with_derived_ids(columns: dict[str, pa.Array]) -> pa.Array:
     event_ids = columns["event_id"]
     if not event_ids.null_count:
         return event_ids
-    parts = zip(
-        event_ids.to_pylist(),
-        columns["transaction_id"].to_pylist(),
-        columns["event_type"].to_pylist(),
-        columns["occurred_at"].cast(pa.int64()).to_pylist(),
-        strict=True,
-    )
-    return pa.array([own or fields.derived_id(*identity) for own, *identity in parts], pa.string())
+    nameless = pc.is_null(event_ids)
+    occurred_at = columns["occurred_at"].cast(pa.int64())
+    of_whom = (columns["transaction_id"], columns["event_type"], occurred_at)
+    identities = zip(*(column.filter(nameless).to_pylist() for column in of_whom), strict=True)
+    derived = [fields.derived_id(*identity) for identity in identities]
+    return pc.replace_with_mask(event_ids, nameless, pa.array(derived, pa.string()))
 
 
 def _to_decimal(texts: pa.Array) -> pa.Array:

@@ -35,14 +35,18 @@ def _metric(events: pa.Table, rule: MetricRule) -> pa.Table:
     admitted = pc.is_valid(events[METRIC_PREFIX + rule.name])
     for field, values in rule.when.items():
         admitted = pc.and_(admitted, pc.is_in(events[field], pa.array(sorted(values))))
-    chosen = events.filter(admitted)
-    unit = pa.scalar(rule.unit, pa.string())
     columns = {
-        "metric_type": pa.repeat(pa.scalar(rule.name, pa.string()), len(chosen)),
-        "metric_value": chosen[METRIC_PREFIX + rule.name],
-        "unit": chosen["currency"] if rule.unit == CURRENCY_UNIT else pa.repeat(unit, len(chosen)),
+        "transaction_id": events["transaction_id"],
+        "correlation_id": events["correlation_id"],
+        "metric_type": pa.repeat(pa.scalar(rule.name, pa.string()), len(events)),
+        "metric_value": events[METRIC_PREFIX + rule.name],
+        "unit": events["currency"]
+        if rule.unit == CURRENCY_UNIT
+        else pa.repeat(pa.scalar(rule.unit, pa.string()), len(events)),
+        "event_type": events["event_type"],
+        "occurred_at": events["occurred_at"],
     }
-    return pa.table([columns[name] if name in columns else chosen[name] for name in METRIC_SCHEMA.names], METRIC_SCHEMA)
+    return pa.table(columns, METRIC_SCHEMA).filter(admitted)
 
 
 def _uuid_bytes(texts: pa.ChunkedArray) -> pa.Array:

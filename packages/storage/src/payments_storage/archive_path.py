@@ -40,8 +40,9 @@ def plan_files(events: pa.Table) -> list[PlannedFile]:
     """One file for each day (UTC) on which an event occurred; events keep their order."""
     days = events["occurred_at"].cast(pa.date32())
     files = []
-    for day in pc.unique(days):
-        of_day = events.filter(pc.equal(days, day))
+    found = pc.unique(days)
+    for day in found:
+        of_day = events.filter(pc.equal(days, day)) if len(found) > 1 else events
         first = of_day.slice(0, 1).select(["enqueued_at", "partition_id", "sequence_number"]).to_pylist()[0]
         path = archive_path(day.as_py(), first["enqueued_at"], first["partition_id"], first["sequence_number"])
         files.append(PlannedFile(path, of_day))
