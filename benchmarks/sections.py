@@ -60,7 +60,8 @@ class Bench:
             "throughput and ceiling",
             f"events a second over {self._plan.seconds:g} s through the function's entry point, library decode "
             f"included, median of {self._plan.runs}; the ceiling is the same statements with parameters made "
-            "beforehand, in turn with it, on as many connections as there are workers",
+            "beforehand, in turn with it, on as many connections as there are workers; cores busy: by pipeline, "
+            "PostgreSQL and Azurite together, which share the machine and so bound the ratio",
         )
         for workers in self._plan.workers:
             for size in self._plan.batch_sizes:
@@ -193,6 +194,7 @@ def _against(workers: int, size: int, pipeline: list[Measured], ceiling: list[Me
         "ceiling": round(top),
         "ratio": round(rate / top, 2),
         **{name: value for name, value in _costs(middle).items() if name.endswith("_us")},
+        "cores_busy": round(middle.rate * (middle.pipeline_us + middle.postgres_us + middle.azurite_us) / 1e6, 2),
         "ceiling_postgres_us": round(median(each.postgres_us for each in ceiling), 1),
         **{f"write_{name}_ms": value for name, value in write_ms(middle.delays).items()},
     }
