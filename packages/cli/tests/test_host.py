@@ -20,7 +20,7 @@ from payments.host.report import Tally
 from payments.host.worker import THREADS_SETTING, describe
 from payments_storage.errors import TransientStorageError
 
-from .stub import Stub, event_line, wait_until, write
+from .stub import MEET, Stub, event_line, wait_until, write
 
 
 def test_every_line_is_taken_once_and_each_partition_in_order(stub: Stub, tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ def test_partitions_run_side_by_side_but_each_has_one_batch_under_way(
 ) -> None:
     """All workers get batches of all partitions: a function must not keep a partition's state in memory."""
     monkeypatch.setenv(THREADS_SETTING, "4")
-    stub.behave("time.sleep(0.02)")
-    stub.run(write(tmp_path / "events", [event_line(number) for number in range(400)]), partitions=3, workers=2)
+    stub.behave(f"{MEET}\n        time.sleep(0.02)")
+    stub.run(write(tmp_path / "events", [event_line(number) for number in range(1000)]), partitions=3, workers=2)
     notes = stub.taken()
     for partition in notes.values():
         assert all(before["ended"] <= after["started"] for before, after in pairwise(partition))
