@@ -15,6 +15,64 @@ SET client_min_messages = warning;
 SET row_security = off;
 
 --
+-- Name: drop_expired_failed_items(integer, date); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.drop_expired_failed_items(retention_days integer, today date) RETURNS TABLE(partition text, action text, row_count bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    first_day date := today - retention_days;
+    old_months text[] := '{}';
+    needed boolean;
+BEGIN
+    IF retention_days IS NULL OR retention_days < 8 THEN
+        RAISE EXCEPTION 'failed items kept for % days would be taken for new when the Event Hub delivers them again',
+            retention_days
+            USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'An Event Hub redelivers for up to 7 days: use 8 or more.';
+    ELSIF today IS NULL OR today > (now() AT TIME ZONE 'UTC')::date + 1 THEN
+        RAISE EXCEPTION 'today is not %, and partitions within retention would be dropped', today
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Check the clock of the caller.';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('payments: partitions'));
+
+    -- A month is read through before it goes, and that holds nobody up.
+    FOREACH partition IN ARRAY expired_partitions('failed_items', date_trunc('month', first_day::timestamp)::date) LOOP
+        EXECUTE format(
+            'SELECT EXISTS (SELECT FROM %1$I WHERE status = ''pending'') '
+            'OR EXISTS (SELECT FROM %1$I WHERE resolved_at >= %2$L)',
+            partition, utc_midnight(first_day)
+        ) INTO needed;
+        IF NOT needed THEN
+            old_months := old_months || partition;
+        END IF;
+    END LOOP;
+    IF old_months <> '{}' THEN
+        PERFORM lock_for_a_moment(ARRAY['failed_items', 'failed_items_default'] || old_months);
+    END IF;
+    FOREACH partition IN ARRAY expired_partitions('failed_items', date_trunc('month', first_day::timestamp)::date) LOOP
+        EXECUTE format('SELECT count(*) FROM %I WHERE status = ''pending''', partition) INTO row_count;
+        -- Asked again under the lock: an old dead letter may have brought one meanwhile. The index makes it short.
+        IF row_count = 0 AND partition = ANY (old_months) THEN
+            action := 'dropped';
+            EXECUTE format('DROP TABLE %I', partition);
+        ELSE
+            action := 'kept';
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END
+$_$;
+
+--
+-- Name: FUNCTION drop_expired_failed_items(retention_days integer, today date); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.drop_expired_failed_items(retention_days integer, today date) IS 'Drops the months of failed_items that ended before retention and of which every entry was resolved before it too, and returns one row for each month past retention: dropped, or kept for row_count unresolved entries, or for one that was resolved within retention.';
+
+--
 -- Name: drop_expired_partitions(integer, integer, date); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -121,6 +179,55 @@ $$;
 --
 
 COMMENT ON FUNCTION public.drop_expired_partitions(dedup_window_days integer, metrics_retention_days integer, today date) IS 'Forgets what is past retention on this UTC day, and returns one row for each partition touched. dropped: of it, row_count event ids were enqueued too recently to be forgotten, or belong to unresolved failed items, and now are in the default partition. pruned: row_count rows were deleted from it. kept: row_count events that wait for their archive file have metrics in it.';
+
+--
+-- Name: ensure_failed_items_partitions(date); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.ensure_failed_items_partitions(today date) RETURNS TABLE(partition text, action text, row_count bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    month date;
+    next_month date;
+BEGIN
+    IF today IS NULL THEN
+        RAISE EXCEPTION 'today is not known' USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the UTC day.';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('payments: partitions'));
+    IF missing_failed_items_months(today) = '{}' THEN
+        RETURN;
+    END IF;
+    -- The parent too: a writer that has chosen the default partition for its row when the month appears would fail.
+    PERFORM lock_for_a_moment(ARRAY['failed_items', 'failed_items_default']);
+    action := 'created';
+    FOREACH month IN ARRAY missing_failed_items_months(today) LOOP
+        partition := partition_name('failed_items', month);
+        next_month := month + interval '1 month';
+        EXECUTE format(
+            'CREATE TABLE %I (LIKE failed_items INCLUDING ALL EXCLUDING IDENTITY EXCLUDING COMMENTS)', partition
+        );
+        EXECUTE format(
+            'WITH moved AS (DELETE FROM failed_items_default WHERE enqueued_at >= %L AND enqueued_at < %L RETURNING *) '
+            'INSERT INTO %I SELECT * FROM moved',
+            utc_midnight(month), utc_midnight(next_month), partition
+        );
+        GET DIAGNOSTICS row_count = ROW_COUNT;
+        EXECUTE format(
+            'ALTER TABLE failed_items ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
+            partition, utc_midnight(month), utc_midnight(next_month)
+        );
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+--
+-- Name: FUNCTION ensure_failed_items_partitions(today date); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.ensure_failed_items_partitions(today date) IS 'Makes the missing partitions of failed_items: this month''s, the next one''s, and those of months that the default partition has entries of, which are moved. Returns one row for each: row_count is how many were moved.';
 
 --
 -- Name: ensure_partitions(date, date); Type: FUNCTION; Schema: public; Owner: -
@@ -354,6 +461,31 @@ $$;
 --
 
 COMMENT ON FUNCTION public.make_rebuilt_partition(day date) IS 'Makes an empty table to take the place of the day''s partition of dynamic_metrics, and returns its name; null where the day has no partition: it is past retention.';
+
+--
+-- Name: missing_failed_items_months(date); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.missing_failed_items_months(today date) RETURNS date[]
+    LANGUAGE sql STABLE
+    AS $$
+SELECT ARRAY(
+    SELECT DISTINCT month
+    FROM (
+        SELECT (date_trunc('month', today::timestamp) + n * interval '1 month')::date AS month FROM generate_series(0, 1) AS n
+        UNION ALL
+        SELECT date_trunc('month', enqueued_at AT TIME ZONE 'UTC')::date FROM failed_items_default
+    ) AS wanted
+    WHERE to_regclass(partition_name('failed_items', month)) IS NULL
+        -- The partition of the month in which they were introduced may reach back to the oldest entry.
+        AND NOT EXISTS (
+            SELECT FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+            WHERE inhparent = 'failed_items'::regclass AND pg_get_expr(relpartbound, inhrelid) LIKE '%MINVALUE%'
+                AND relname >= partition_name('failed_items', month)
+        )
+    ORDER BY month
+)
+$$;
 
 --
 -- Name: move_out_of_default(text, date); Type: FUNCTION; Schema: public; Owner: -
@@ -599,22 +731,22 @@ COMMENT ON TABLE public.dynamic_metrics_default IS 'Metrics of days that have no
 --
 
 CREATE TABLE public.failed_items (
-    failed_item_id bigint NOT NULL,
-    stage text NOT NULL,
-    error_code text NOT NULL,
-    message text NOT NULL,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    payload bytea NOT NULL,
-    event_hub text NOT NULL,
-    partition_id text NOT NULL,
-    sequence_number bigint NOT NULL,
-    enqueued_at timestamp with time zone NOT NULL,
+    failed_item_id bigint CONSTRAINT failed_items_failed_item_id_not_null1 NOT NULL,
+    stage text CONSTRAINT failed_items_stage_not_null1 NOT NULL,
+    error_code text CONSTRAINT failed_items_error_code_not_null1 NOT NULL,
+    message text CONSTRAINT failed_items_message_not_null1 NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb CONSTRAINT failed_items_detail_not_null1 NOT NULL,
+    payload bytea CONSTRAINT failed_items_payload_not_null1 NOT NULL,
+    event_hub text CONSTRAINT failed_items_event_hub_not_null1 NOT NULL,
+    partition_id text CONSTRAINT failed_items_partition_id_not_null1 NOT NULL,
+    sequence_number bigint CONSTRAINT failed_items_sequence_number_not_null1 NOT NULL,
+    enqueued_at timestamp with time zone CONSTRAINT failed_items_enqueued_at_not_null1 NOT NULL,
     event_id uuid,
     transaction_id character varying(255),
-    attempts integer DEFAULT 1 NOT NULL,
-    status text DEFAULT 'pending'::text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempts integer DEFAULT 1 CONSTRAINT failed_items_attempts_not_null1 NOT NULL,
+    status text DEFAULT 'pending'::text CONSTRAINT failed_items_status_not_null1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT failed_items_created_at_not_null1 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() CONSTRAINT failed_items_updated_at_not_null1 NOT NULL,
     resolved_at timestamp with time zone,
     next_attempt_at timestamp with time zone,
     resolved_by text,
@@ -625,13 +757,14 @@ CREATE TABLE public.failed_items (
     CONSTRAINT failed_items_resolved_check CHECK (((status = 'pending'::text) = (resolved_at IS NULL))),
     CONSTRAINT failed_items_stage_check CHECK ((stage = ANY (ARRAY['decode'::text, 'validate'::text, 'claim'::text, 'metrics'::text, 'serialize'::text, 'archive'::text, 'aggregate'::text]))),
     CONSTRAINT failed_items_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'replayed'::text, 'discarded'::text])))
-);
+)
+PARTITION BY RANGE (enqueued_at);
 
 --
 -- Name: TABLE failed_items; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON TABLE public.failed_items IS 'The dead-letter queue: what could not be processed, with its exact bytes, where it came from and why it failed.';
+COMMENT ON TABLE public.failed_items IS 'The dead-letter queue: what could not be processed, with its exact bytes, where it came from and why it failed. One partition a month of enqueued_at, made by ensure_failed_items_partitions(), dropped by drop_expired_failed_items().';
 
 --
 -- Name: COLUMN failed_items.stage; Type: COMMENT; Schema: public; Owner: -
@@ -673,7 +806,7 @@ COMMENT ON COLUMN public.failed_items.status IS 'pending; replayed: processed af
 -- Name: COLUMN failed_items.resolved_at; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.failed_items.resolved_at IS 'When it was replayed or discarded.';
+COMMENT ON COLUMN public.failed_items.resolved_at IS 'When it was replayed or discarded. Retention counts from here: a month goes when all of it was resolved long ago.';
 
 --
 -- Name: COLUMN failed_items.next_attempt_at; Type: COMMENT; Schema: public; Owner: -
@@ -692,6 +825,45 @@ COMMENT ON COLUMN public.failed_items.resolved_by IS 'Who replayed or discarded 
 --
 
 COMMENT ON COLUMN public.failed_items.resolution IS 'Why it was discarded.';
+
+--
+-- Name: failed_items_default; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.failed_items_default (
+    failed_item_id bigint CONSTRAINT failed_items_failed_item_id_not_null1 NOT NULL,
+    stage text CONSTRAINT failed_items_stage_not_null1 NOT NULL,
+    error_code text CONSTRAINT failed_items_error_code_not_null1 NOT NULL,
+    message text CONSTRAINT failed_items_message_not_null1 NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb CONSTRAINT failed_items_detail_not_null1 NOT NULL,
+    payload bytea CONSTRAINT failed_items_payload_not_null1 NOT NULL,
+    event_hub text CONSTRAINT failed_items_event_hub_not_null1 NOT NULL,
+    partition_id text CONSTRAINT failed_items_partition_id_not_null1 NOT NULL,
+    sequence_number bigint CONSTRAINT failed_items_sequence_number_not_null1 NOT NULL,
+    enqueued_at timestamp with time zone CONSTRAINT failed_items_enqueued_at_not_null1 NOT NULL,
+    event_id uuid,
+    transaction_id character varying(255),
+    attempts integer DEFAULT 1 CONSTRAINT failed_items_attempts_not_null1 NOT NULL,
+    status text DEFAULT 'pending'::text CONSTRAINT failed_items_status_not_null1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT failed_items_created_at_not_null1 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() CONSTRAINT failed_items_updated_at_not_null1 NOT NULL,
+    resolved_at timestamp with time zone,
+    next_attempt_at timestamp with time zone,
+    resolved_by text,
+    resolution text,
+    CONSTRAINT failed_items_attempts_check CHECK ((attempts > 0)),
+    CONSTRAINT failed_items_discarded_check CHECK (((status <> 'discarded'::text) OR (COALESCE(resolution, ''::text) <> ''::text))),
+    CONSTRAINT failed_items_next_attempt_check CHECK (((next_attempt_at IS NULL) OR (status = 'pending'::text))),
+    CONSTRAINT failed_items_resolved_check CHECK (((status = 'pending'::text) = (resolved_at IS NULL))),
+    CONSTRAINT failed_items_stage_check CHECK ((stage = ANY (ARRAY['decode'::text, 'validate'::text, 'claim'::text, 'metrics'::text, 'serialize'::text, 'archive'::text, 'aggregate'::text]))),
+    CONSTRAINT failed_items_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'replayed'::text, 'discarded'::text])))
+);
+
+--
+-- Name: TABLE failed_items_default; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON TABLE public.failed_items_default IS 'Entries of months that have no partition yet.';
 
 --
 -- Name: failed_items_failed_item_id_seq; Type: SEQUENCE; Schema: public; Owner: -
@@ -1020,6 +1192,12 @@ CREATE TABLE public.schema_migrations (
 ALTER TABLE ONLY public.dynamic_metrics ATTACH PARTITION public.dynamic_metrics_default DEFAULT;
 
 --
+-- Name: failed_items_default; Type: TABLE ATTACH; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.failed_items ATTACH PARTITION public.failed_items_default DEFAULT;
+
+--
 -- Name: ingested_events_default; Type: TABLE ATTACH; Schema: public; Owner: -
 --
 
@@ -1053,18 +1231,32 @@ ALTER TABLE ONLY public.dynamic_metrics_default
     ADD CONSTRAINT dynamic_metrics_default_pkey PRIMARY KEY (metric_id, created_at);
 
 --
--- Name: failed_items failed_items_pkey; Type: CONSTRAINT; Schema: public; Owner: -
---
-
-ALTER TABLE ONLY public.failed_items
-    ADD CONSTRAINT failed_items_pkey PRIMARY KEY (failed_item_id);
-
---
 -- Name: failed_items failed_items_position_key; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.failed_items
     ADD CONSTRAINT failed_items_position_key UNIQUE (event_hub, partition_id, sequence_number, enqueued_at);
+
+--
+-- Name: failed_items_default failed_items_default_event_hub_partition_id_sequence_number_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.failed_items_default
+    ADD CONSTRAINT failed_items_default_event_hub_partition_id_sequence_number_key UNIQUE (event_hub, partition_id, sequence_number, enqueued_at);
+
+--
+-- Name: failed_items failed_items_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.failed_items
+    ADD CONSTRAINT failed_items_pkey PRIMARY KEY (failed_item_id, enqueued_at);
+
+--
+-- Name: failed_items_default failed_items_default_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.failed_items_default
+    ADD CONSTRAINT failed_items_default_pkey PRIMARY KEY (failed_item_id, enqueued_at);
 
 --
 -- Name: ingested_events ingested_events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1164,13 +1356,25 @@ CREATE INDEX dynamic_metrics_default_transaction_id_idx ON public.dynamic_metric
 -- Name: failed_items_next_attempt_idx; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX failed_items_next_attempt_idx ON public.failed_items USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+CREATE INDEX failed_items_next_attempt_idx ON ONLY public.failed_items USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+
+--
+-- Name: failed_items_default_next_attempt_at_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX failed_items_default_next_attempt_at_idx ON public.failed_items_default USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 
 --
 -- Name: failed_items_status_idx; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX failed_items_status_idx ON public.failed_items USING btree (status, error_code, created_at);
+CREATE INDEX failed_items_status_idx ON ONLY public.failed_items USING btree (status, error_code, created_at);
+
+--
+-- Name: failed_items_default_status_error_code_created_at_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX failed_items_default_status_error_code_created_at_idx ON public.failed_items_default USING btree (status, error_code, created_at);
 
 --
 -- Name: ingested_events_enqueued_on_idx; Type: INDEX; Schema: public; Owner: -
@@ -1227,6 +1431,30 @@ ALTER INDEX public.dynamic_metrics_pkey ATTACH PARTITION public.dynamic_metrics_
 ALTER INDEX public.dynamic_metrics_transaction_id_idx ATTACH PARTITION public.dynamic_metrics_default_transaction_id_idx;
 
 --
+-- Name: failed_items_default_event_hub_partition_id_sequence_number_key; Type: INDEX ATTACH; Schema: public; Owner: -
+--
+
+ALTER INDEX public.failed_items_position_key ATTACH PARTITION public.failed_items_default_event_hub_partition_id_sequence_number_key;
+
+--
+-- Name: failed_items_default_next_attempt_at_idx; Type: INDEX ATTACH; Schema: public; Owner: -
+--
+
+ALTER INDEX public.failed_items_next_attempt_idx ATTACH PARTITION public.failed_items_default_next_attempt_at_idx;
+
+--
+-- Name: failed_items_default_pkey; Type: INDEX ATTACH; Schema: public; Owner: -
+--
+
+ALTER INDEX public.failed_items_pkey ATTACH PARTITION public.failed_items_default_pkey;
+
+--
+-- Name: failed_items_default_status_error_code_created_at_idx; Type: INDEX ATTACH; Schema: public; Owner: -
+--
+
+ALTER INDEX public.failed_items_status_idx ATTACH PARTITION public.failed_items_default_status_error_code_created_at_idx;
+
+--
 -- Name: ingested_events_default_enqueued_on_idx; Type: INDEX ATTACH; Schema: public; Owner: -
 --
 
@@ -1247,11 +1475,25 @@ GRANT USAGE ON SCHEMA public TO payments_writer;
 GRANT USAGE ON SCHEMA public TO payments_reader;
 
 --
+-- Name: FUNCTION drop_expired_failed_items(retention_days integer, today date); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.drop_expired_failed_items(retention_days integer, today date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_expired_failed_items(retention_days integer, today date) TO payments_writer;
+
+--
 -- Name: FUNCTION drop_expired_partitions(dedup_window_days integer, metrics_retention_days integer, today date); Type: ACL; Schema: public; Owner: -
 --
 
 REVOKE ALL ON FUNCTION public.drop_expired_partitions(dedup_window_days integer, metrics_retention_days integer, today date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_expired_partitions(dedup_window_days integer, metrics_retention_days integer, today date) TO payments_writer;
+
+--
+-- Name: FUNCTION ensure_failed_items_partitions(today date); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.ensure_failed_items_partitions(today date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ensure_failed_items_partitions(today date) TO payments_writer;
 
 --
 -- Name: FUNCTION ensure_partitions(from_day date, to_day date); Type: ACL; Schema: public; Owner: -
@@ -1301,6 +1543,12 @@ GRANT ALL ON FUNCTION public.lock_for_rebuild(days date[], aggregates text[]) TO
 
 REVOKE ALL ON FUNCTION public.make_rebuilt_partition(day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_rebuilt_partition(day date) TO payments_writer;
+
+--
+-- Name: FUNCTION missing_failed_items_months(today date); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.missing_failed_items_months(today date) FROM PUBLIC;
 
 --
 -- Name: FUNCTION move_out_of_default(parent text, day date); Type: ACL; Schema: public; Owner: -
@@ -1541,4 +1789,6 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261126001402'),
     ('20261126001410'),
     ('20261126001420'),
-    ('20261126001600');
+    ('20261126001600'),
+    ('20261126001900'),
+    ('20261126001910');

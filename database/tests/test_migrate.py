@@ -162,9 +162,9 @@ def test_the_command_reports_what_it_did(empty_dsn: str, monkeypatch: pytest.Mon
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
         *(f"Applied {file}" for file in FILES),
-        f"{len(FILES)} migrations applied, 18 day partitions made.",
+        f"{len(FILES)} migrations applied, 20 partitions made.",
     ]
-    assert "0 migrations applied, 0 day partitions made." in CliRunner().invoke(app, ["migrate"]).stdout
+    assert "0 migrations applied, 0 partitions made." in CliRunner().invoke(app, ["migrate"]).stdout
 
 
 def test_the_command_logs_in_with_an_entra_token_where_there_is_no_password(

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from database.tests.failed_entries import fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from conftest import Database
 
 DAY = date(2024, 3, 10)
+MONTH = timedelta(days=45)
 ENSURE = "SELECT * FROM ensure_partitions('2024-03-10', '2024-03-10')"
 EXPIRE = "SELECT * FROM drop_expired_partitions(8, 30, '2024-03-19')"  # the first day on which the 10th is expired
 
@@ -151,3 +153,73 @@ def test_writers_of_all_days_go_on_through_days_of_maintenance(database: Databas
     assert written > 0
     assert sum(places(database.dsn).values()) == written
     assert run(database.analyst_dsn, "SELECT count(*) FROM dynamic_metrics") == [(written,)]
+
+
+def test_failed_items_are_written_and_resolved_while_their_months_appear_and_go(
+    database: Database, threads: ThreadPoolExecutor
+) -> None:
+    """Two writers fill twelve months, most of them past retention, and resolve what they write into every second."""
+    stop = False
+    months = [date(2024, 1 + n, 1) for n in range(12)]
+
+    def write(seed: int) -> int:
+        written = 0
+        with psycopg.connect(database.dsn) as connection:
+            while not stop:
+                fail(connection, 2 * written + seed, months[(seed + written) % 12])
+                connection.execute(
+                    "UPDATE failed_items SET status = 'replayed', resolved_at = '2024-01-01' WHERE failed_item_id IN ("
+                    "SELECT failed_item_id FROM failed_items WHERE status = 'pending' AND"
+                    " date_part('month', enqueued_at AT TIME ZONE 'UTC')::int % 2 = 0 FOR UPDATE SKIP LOCKED)"
+                )
+                connection.commit()
+                written += 1
+        return written
+
+    writers = [threads.submit(write, seed) for seed in (0, 1)]
+    dropped = 0
+    try:
+        for n in range(24):
+            run(database.dsn, "SELECT * FROM ensure_failed_items_partitions(%s)", months[n % 12])
+            rows = run(database.dsn, "SELECT * FROM drop_expired_failed_items(8, %s)", months[n % 12] + MONTH)
+            dropped += sum(action == "dropped" for _, action, _ in rows)
+    finally:
+        stop = True
+    unresolved = sum(
+        (seed + number) % 12 % 2 == 0 for seed, writer in enumerate(writers) for number in range(writer.result())
+    )
+    assert unresolved > 0
+    count = "SELECT count(*) FROM failed_items WHERE status = 'pending'"
+    assert run(database.analyst_dsn, count) == [(unresolved,)]
+    assert dropped > 0
+
+
+def test_an_entry_that_is_being_written_into_an_old_month_is_not_dropped_with_it(
+    database: Database, threads: ThreadPoolExecutor
+) -> None:
+    run(database.dsn, "SELECT * FROM ensure_failed_items_partitions(%s)", DAY)
+    with psycopg.connect(database.dsn) as late:
+        fail(late, 1, DAY)
+        expiring = threads.submit(run, database.dsn, "SELECT * FROM drop_expired_failed_items(8, '2024-06-01')")
+        with psycopg.connect(database.migrator_dsn, autocommit=True) as observer:
+            until_waiting(observer, expiring)
+        fail(late, 2, DAY)
+        late.commit()
+        assert ("failed_items_20240301", "kept", 2) in expiring.result()
+    assert run(database.analyst_dsn, "SELECT count(*) FROM failed_items") == [(2,)]
+
+
+def test_a_long_replay_holds_up_the_making_of_months_but_no_other_writer(
+    database: Database, threads: ThreadPoolExecutor
+) -> None:
+    with psycopg.connect(database.dsn) as replay:
+        fail(replay, 1, DAY)
+        making = threads.submit(run, database.dsn, "SELECT * FROM ensure_failed_items_partitions('2024-03-10')")
+        with psycopg.connect(database.migrator_dsn, autocommit=True) as observer:
+            until_waiting(observer, making)
+        fail(replay, 2, DAY)
+        with psycopg.connect(database.dsn, options="-c lock_timeout=5s") as ingest:
+            fail(ingest, 3, DAY)
+        assert not making.done()
+        replay.commit()
+        assert ("failed_items_20240301", "created", 3) in making.result()

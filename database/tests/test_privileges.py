@@ -55,6 +55,8 @@ WRITER_MAY = [
     "SELECT created_at, metric_value FROM dynamic_metrics",
     "SELECT * FROM ensure_partitions('2024-01-01', '2024-01-02')",
     "SELECT * FROM drop_expired_partitions(8, 90, '2024-01-01')",
+    "SELECT * FROM ensure_failed_items_partitions('2024-01-01')",
+    "SELECT * FROM drop_expired_failed_items(2557, '2024-01-01')",
     "SELECT histogram_quantile(0.5, 1, 0, 0)",
     "SELECT make_rebuilt_partition('2024-01-01')",
     "SELECT lock_for_rebuild('{}', '{payment_metrics_5m}')",
@@ -71,6 +73,11 @@ WRITER_MAY_NOT = [
     "UPDATE ingested_events SET payload_hash = 0",
     "DELETE FROM ingested_events_default",
     "INSERT INTO ingested_events_default VALUES (gen_random_uuid(), 1, '2024-01-01', '2024-01-01')",
+    "DELETE FROM failed_items_20240101",
+    "DROP TABLE failed_items_20240101",
+    "ALTER TABLE failed_items DETACH PARTITION failed_items_20240101",
+    "SELECT payload FROM failed_items_20240101",
+    "SELECT missing_failed_items_months('2024-01-01')",
     "SELECT setval('dynamic_metrics_metric_id_seq', 1)",
     "SELECT lock_for_a_moment(ARRAY['ingested_events'])",
     "SELECT move_out_of_default('ingested_events', '2024-01-01')",
@@ -92,6 +99,8 @@ READER_MAY = [
 READER_MAY_NOT = [
     "SELECT payload FROM failed_items",
     "SELECT * FROM failed_items",
+    "SELECT payload FROM failed_items_20240101",
+    "SELECT * FROM drop_expired_failed_items(2557, '2024-01-01')",
     "SELECT lock_for_rebuild('{}', '{payment_metrics_5m}')",
     "SELECT * FROM rebuilt_files",
     CLAIM, METRIC, PAYMENT, HISTOGRAM, FAILED, FILE, SEQUENCES,
@@ -155,6 +164,7 @@ def test_a_login_may_do_its_work_and_nothing_else(
 ) -> None:
     with psycopg.connect(database.migrator_dsn) as owner:
         owner.execute("SELECT * FROM ensure_partitions('2024-01-01', '2024-01-01')")
+        owner.execute("SELECT * FROM ensure_failed_items_partitions('2024-01-01')")
     assert refused(getattr(database, login), allowed + denied) == denied
 
 
@@ -182,6 +192,7 @@ def test_functions_with_the_owners_rights_look_up_names_in_our_schema_only(datab
         ).fetchall()
     pinned = ["search_path=public, pg_temp"]
     names = (
-        "drop_expired_partitions", "ensure_partitions", "lock_for_rebuild", "make_rebuilt_partition", "swap_rebuilt",
+        "drop_expired_failed_items", "drop_expired_partitions", "ensure_failed_items_partitions", "ensure_partitions",
+        "lock_for_rebuild", "make_rebuilt_partition", "swap_rebuilt",
     )  # fmt: skip
     assert sorted(rows) == [(name, pinned) for name in names]

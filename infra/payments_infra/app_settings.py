@@ -56,6 +56,7 @@ def ingest_settings(settings: Settings) -> Values:
         "PARTITIONS_AHEAD_DAYS": str(settings.partitions_ahead_days),
         "DEDUP_WINDOW_DAYS": str(settings.dedup_window_days),
         "METRICS_RETENTION_DAYS": str(settings.metrics_retention_days),
+        "FAILED_ITEMS_RETENTION_DAYS": str(settings.failed_items_retention_days),
         "COMPACTION_GRACE_HOURS": str(settings.compaction_grace_hours),
         "RETRY_BUDGET_SECONDS": str(settings.retry_budget_seconds),
     }

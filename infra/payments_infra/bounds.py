@@ -40,6 +40,7 @@ LIMITS: Final = {
     "partitions_ahead_days": Limit(2, 60, "one missed timer must stop nothing; the Function accepts 60 at most"),
     "dedup_window_days": Limit(8, 60, "the Function accepts 8 and more; a day at 10,000/s is 864 million rows"),
     "metrics_retention_days": Limit(1, 3650, "the Function accepts 1 day and more"),
+    "failed_items_retention_days": Limit(8, 36_500, "the Function accepts 8 to 36,500; the hub redelivers for 7 days"),
     "compaction_grace_hours": Limit(1, 720, "the Function accepts 1 to 720; a reader may take an hour"),
     "retry_budget_seconds": Limit(1, 240, "the Function is stopped after 300 seconds (functionTimeout)"),
     "log_retention_days": Limit(30, 730, "a Log Analytics workspace keeps 30 to 730 days"),

@@ -60,6 +60,7 @@ class Settings:
     partitions_ahead_days: int
     dedup_window_days: int
     metrics_retention_days: int
+    failed_items_retention_days: int
     compaction_grace_hours: int
     retry_budget_seconds: int
     image: str

@@ -1,17 +1,20 @@
 """Infrastructure and app are one: every setting that the app reads is provided, and nothing is that nobody reads."""
 
 import re
+from inspect import signature
 from pathlib import Path
 
 import yaml
 
 from ingest.settings import IngestSettings
+from payments.commands.cost import cost
 from payments_infra.app_settings import NOT_IN_AZURE
 from payments_infra.components.archive import DEAD_LETTERS, EVENTS
+from payments_infra.settings import TYPES, key_of
 
 from .recording import ROOT
 from .stacks import Stack
-from .test_settings import settings_of
+from .test_settings import DECLARED, settings_of
 
 FUNCTION = ROOT / "services" / "ingest_function"
 READ_BY_THE_APP = {name.upper() for name in IngestSettings.model_fields}
@@ -107,3 +110,21 @@ def test_the_documented_settings_are_those_that_are_provided(prod: Stack) -> Non
     documented = set(re.findall(r"`(\w+)`", text))
     undocumented = {name for name in prod.app_settings() if name in READ_BY_THE_APP} - documented
     assert not undocumented, "docs/settings.md"
+
+
+def test_what_the_app_takes_for_usual_is_what_pulumi_deploys() -> None:
+    """So that a local run keeps what Azure keeps."""
+    numbers = [name for name, wanted in TYPES.items() if wanted is int and name in IngestSettings.model_fields]
+    shared = {key_of(name): IngestSettings.model_fields[name].default for name in numbers}
+    assert {"dedupWindowDays", "metricsRetentionDays", "failedItemsRetentionDays"} <= shared.keys()
+    assert shared == {key: DECLARED[key]["default"] for key in shared}
+
+
+def test_the_estimate_of_costs_reckons_with_what_pulumi_deploys() -> None:
+    """`payments events cost` without options."""
+    usual = {name: parameter.default for name, parameter in signature(cost).parameters.items()}
+    keys = {
+        "cool": "archiveCoolAfterDays", "archive": "archiveArchiveAfterDays", "delete": "archiveRetentionDays",
+        "soft_delete": "softDeleteDays",
+    }  # fmt: skip
+    assert {key: usual[name] for name, key in keys.items()} == {key: DECLARED[key]["default"] for key in keys.values()}

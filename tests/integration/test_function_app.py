@@ -112,6 +112,21 @@ def test_the_timer_forgets_what_is_past_retention_and_keeps_ids_that_may_come_ag
     assert system.dump() == before
 
 
+def test_the_timer_drops_months_of_failed_items_that_were_resolved_before_retention(
+    functions: dict[str, Callable[..., Any]], system: System
+) -> None:
+    """Retention is seven years: of three entries of long ago two were resolved, one of them lately."""
+    times = [TODAY - years * 366 * DAY for years in (10, 9, 8)]
+    for number, time in enumerate(times):
+        system.deliver(messages([(b"{", NOT_JSON)], number, time))
+    system.owner_does(
+        "UPDATE failed_items SET status = 'discarded', resolution = 'sent again', resolved_at ="
+        " CASE sequence_number WHEN 0 THEN enqueued_at ELSE now() END WHERE sequence_number < 2"
+    )
+    functions["maintain_partitions"](timer=TimerRequest())
+    assert sorted(system.partitions("failed_items")) == [f"failed_items_{time:%Y%m}01" for time in times[1:]]
+
+
 def test_the_timer_is_not_held_to_the_time_that_a_statement_of_the_ingest_has(
     functions: dict[str, Callable[..., Any]], system: System
 ) -> None:

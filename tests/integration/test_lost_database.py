@@ -1,5 +1,6 @@
 """PostgreSQL is gone: a new, empty database is filled from the archive alone, and reconcile finds nothing wrong."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +16,7 @@ from payments_storage.compact.note import Note
 from payments_storage.rebuild.recover import Recovered, Recovery
 
 from .compacting import archived, batch, blobs, compact, deliver, remove
-from .events import DAY, NOON, TODAY, bodies, messages, rfc3339
+from .events import DAY, NOON, NOT_JSON, TODAY, bodies, messages, rfc3339
 from .reconciling import DAY_SPAN, named, reconcile
 from .system import System
 
@@ -77,6 +78,14 @@ def books(system: System) -> dict[str, Any]:
     return rows
 
 
+def failed(system: System, stage: str | None = None) -> list[tuple[Any, ...]]:
+    return system.rows(
+        "SELECT stage, error_code, payload, partition_id, sequence_number, enqueued_at, status FROM failed_items"
+        " WHERE stage = coalesce(%s, stage) ORDER BY sequence_number",
+        stage,
+    )
+
+
 def fill(system: System) -> None:
     """Batches of three partitions over days: some compacted and removed, some compacted, some not."""
     deliver(system, 0, 1, 2)
@@ -118,6 +127,34 @@ def test_what_is_delivered_again_afterwards_is_a_duplicate(system: System, lose_
     assert books(again) == before
     deliver(again, 8)
     assert archived(again)
+
+
+def test_failed_events_come_back_when_the_hub_is_read_again(system: System, lose_database: Lose) -> None:
+    """One was never valid, two counted and waited for their file: nobody but the lost database and the hub has them."""
+    fill(system)
+    first = messages([(b"{", NOT_JSON), *bodies([900])], 60)
+    waiting = messages(bodies([901, 902]), 62)
+    system.deliver(first)
+    system.runtime.pipeline.intake._archive_away_until = math.inf
+    assert system.deliver(waiting).deferred == 2
+    known, rejected = books(system), failed(system, "decode")
+    assert len(rejected) == 1
+    assert len(failed(system, "archive")) == 2
+    close(system)
+
+    again = lose_database()
+    recover(again)
+    assert failed(again) == []
+    assert books(again)["payment_metrics_5m"] != known["payment_metrics_5m"], "without the two that waited"
+    for number in range(8):
+        again.deliver(batch(number), str(number % 3))
+    again.deliver(first)
+    again.deliver(waiting)
+
+    assert failed(again) == rejected
+    assert books(again) == known
+    reconcile(again, fix=True)
+    assert named(reconcile(again)) == []
 
 
 def test_it_may_be_repeated_and_ingest_may_have_gone_on(system: System, lose_database: Lose) -> None:

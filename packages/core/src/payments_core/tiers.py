@@ -17,11 +17,14 @@ READABLE_AGAIN_DAYS: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Tiers:
-    """Days after a file was last written at which it moves to a tier, and at which it is deleted."""
+    """Days after a file was last written at which it moves to a tier, and at which it is deleted.
 
-    cool: int
-    archive: int
-    delete: int
+    The defaults are those of Pulumi.yaml; a test of the infrastructure holds them together.
+    """
+
+    cool: int = 30
+    archive: int = 90
+    delete: int = 2557
 
     @property
     def cool_days(self) -> int:
@@ -42,3 +45,8 @@ class Tiers:
     def archive_days_unused(self) -> int:
         """Billed for nothing, because files are deleted before the archive tier's minimum is over."""
         return max(0, ARCHIVE_DAYS - self.archive_days) if self.archive < self.delete else 0
+
+
+USUAL: Final = Tiers()
+SOFT_DELETE_DAYS: Final = 30
+"""Days for which what was deleted is kept, and billed; likewise of Pulumi.yaml."""

@@ -30,6 +30,9 @@ class HostSettings(PipelineSettings):
 
     partitions_ahead_days: int = Field(7, ge=1, le=60, description="days for which partitions are made ahead")
     metrics_retention_days: int = Field(90, ge=1, description="days for which dynamic_metrics is kept")
+    failed_items_retention_days: int = Field(
+        2557, ge=8, le=36_500, description="days for which failed items are kept once they are resolved"
+    )
     compaction_grace_hours: int = Field(
         24, ge=1, le=720, description="hours for which files that were compacted lie there for readers that had begun"
     )
@@ -75,6 +78,7 @@ def maintain(pipeline: Pipeline, settings: HostSettings) -> None:
         ahead_days=settings.partitions_ahead_days,
         dedup_window_days=settings.dedup_window_days,
         metrics_retention_days=settings.metrics_retention_days,
+        failed_items_retention_days=settings.failed_items_retention_days,
     )
     for line in lines:
         logging.getLogger("payments.maintain").info(line)

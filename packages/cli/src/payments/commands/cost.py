@@ -13,7 +13,7 @@ from rich.table import Table
 
 from payments.errors import Status, UserError
 from payments_core.archive_cost import Cost, Load, Prices, PricesError, cost_by_year
-from payments_core.tiers import Tiers
+from payments_core.tiers import SOFT_DELETE_DAYS, USUAL, Tiers
 
 _WIDTH: Final = 160  # where the output is no terminal
 
@@ -25,10 +25,14 @@ def cost(
         int, typer.Option(min=1, max=100_000, help="Of a batch: 1,000 at full load (host.json), fewer at less.")
     ] = 1_000,
     years: Annotated[int, typer.Option(min=1, max=50, help="To look ahead.")] = 8,
-    cool: Annotated[int, typer.Option(min=1, help="Days until the cool tier (archiveCoolAfterDays).")] = 30,
-    archive: Annotated[int, typer.Option(min=1, help="Days until the archive tier (archiveArchiveAfterDays).")] = 90,
-    delete: Annotated[int, typer.Option(min=1, help="Days until the end (archiveRetentionDays).")] = 2557,
-    soft_delete: Annotated[int, typer.Option(min=0, help="Days that deleted files are kept (softDeleteDays).")] = 30,
+    cool: Annotated[int, typer.Option(min=1, help="Days until the cool tier (archiveCoolAfterDays).")] = USUAL.cool,
+    archive: Annotated[
+        int, typer.Option(min=1, help="Days until the archive tier (archiveArchiveAfterDays).")
+    ] = USUAL.archive,
+    delete: Annotated[int, typer.Option(min=1, help="Days until the end (archiveRetentionDays).")] = USUAL.delete,
+    soft_delete: Annotated[
+        int, typer.Option(min=0, help="Days that deleted files are kept (softDeleteDays).")
+    ] = SOFT_DELETE_DAYS,
     prices: Annotated[
         Path | None, typer.Option(help="Your prices, as packages/core/src/payments_core/blob_prices.toml.")
     ] = None,

@@ -16,7 +16,7 @@ from payments_storage.settings import PostgresAuth
 
 
 def migrate() -> None:
-    """Bring the database to the state of database/migrations, and make the day partitions of the coming week.
+    """Bring the database to the state of database/migrations, and make the partitions of the coming week.
 
     Repeat it as often as you like. Set POSTGRES_MIGRATOR_DSN to a login that owns the database (POSTGRES_DSN is used
     without it); with no password in it, and POSTGRES_AUTH not password, the login is a Microsoft Entra identity.
@@ -28,7 +28,7 @@ def migrate() -> None:
     for file in files:
         print(f"Applied {file}")
     partitions = make_partitions(dsn)
-    print(f"{len(files)} migrations applied, {len(partitions)} day partitions made.")
+    print(f"{len(files)} migrations applied, {len(partitions)} partitions made.")
 
 
 def _configured_dsn() -> str:

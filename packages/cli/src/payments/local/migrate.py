@@ -1,4 +1,4 @@
-"""Brings a database to the state of database/migrations, and makes the day partitions around today.
+"""Brings a database to the state of database/migrations, and makes the partitions around today.
 
 The migrations are run by the `dbmate` program. Safe to repeat, and to run twice at once: the second waits and finds
 nothing to do.
@@ -55,11 +55,13 @@ def apply_migrations(dsn: str) -> list[str]:
 
 
 def make_partitions(dsn: str) -> list[str]:
-    """Make the day partitions of yesterday to a week ahead. Returns the names of those that were missing."""
+    """Make those of yesterday to a week ahead, and of this month and the next. Returns what was missing."""
     today = datetime.now(UTC).date()
     with database_errors(), psycopg.connect(dsn) as connection:
         rows = connection.execute(
-            "SELECT partition FROM ensure_partitions(%s, %s)", [today - _DAYS_BACK, today + _DAYS_AHEAD]
+            "SELECT partition FROM ensure_partitions(%s, %s)"
+            " UNION ALL SELECT partition FROM ensure_failed_items_partitions(%s)",
+            [today - _DAYS_BACK, today + _DAYS_AHEAD, today],
         ).fetchall()
     return [name for (name,) in rows]
 

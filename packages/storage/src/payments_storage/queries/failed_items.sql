@@ -3,9 +3,7 @@
 
 -- chosen --
 -- The entries that a person's filters speak of; a filter that is NULL leaves everything in.
-SELECT failed_item_id
-FROM failed_items
-WHERE (%(ids)s::bigint[] IS NULL OR failed_item_id = ANY (%(ids)s))
+(%(ids)s::bigint[] IS NULL OR failed_item_id = ANY (%(ids)s))
     AND (%(statuses)s::text[] IS NULL OR status = ANY (%(statuses)s))
     AND (%(codes)s::text[] IS NULL OR error_code = ANY (%(codes)s))
     AND (%(stages)s::text[] IS NULL OR stage = ANY (%(stages)s))
@@ -22,7 +20,7 @@ SELECT
     stage, error_code, status, count(*) AS events, min(created_at) AS oldest, max(created_at) AS newest,
     max(attempts) AS attempts, count(next_attempt_at) AS by_redrive
 FROM failed_items
-WHERE failed_item_id IN (chosen)
+WHERE (chosen)
 GROUP BY stage, error_code, status
 ORDER BY status = 'pending' DESC, events DESC, stage, error_code, status
 
@@ -33,7 +31,7 @@ SELECT
     event_id::text AS event_id, transaction_id, attempts, next_attempt_at, created_at, updated_at, resolved_at,
     resolved_by, resolution
 FROM failed_items
-WHERE failed_item_id IN (chosen)
+WHERE (chosen)
 ORDER BY failed_item_id * %(direction)s
 LIMIT %(limit)s
 
@@ -45,7 +43,7 @@ SELECT payload FROM failed_items WHERE failed_item_id = %(id)s
 -- What a replay or a discard is about to touch, in the order in which the events were enqueued.
 SELECT failed_item_id, attempts, stage, error_code, event_hub, partition_id, octet_length(payload) AS bytes
 FROM failed_items
-WHERE failed_item_id IN (chosen) AND status = 'pending'
+WHERE (chosen) AND status = 'pending'
 ORDER BY event_hub, partition_id, enqueued_at, sequence_number
 
 -- read --
