@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
 from io import BytesIO
-from pathlib import Path
 from typing import Final
 
+import psutil
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +17,7 @@ from azure.storage.blob import ContainerClient
 
 from benchmarks.query.traffic import Traffic
 from payments.local.azurite import Azurite
-from payments.local.database import MIGRATOR, READER, create_database, create_logins
+from payments.local.database import MIGRATOR, READER, WRITER, create_database, create_logins
 from payments.local.migrate import migrate
 from payments.local.place import temporary_place
 from payments.local.postgres import PostgresServer
@@ -40,7 +40,14 @@ class Store:
     settings: StorageSettings
     owner_dsn: str
     container: ContainerClient
-    folder: Path
+    azurite: psutil.Process
+    writer_environment: dict[str, str]
+    """For commands that write."""
+
+    def azurite_seconds(self) -> float:
+        """Of processor time, since its start."""
+        times = self.azurite.cpu_times()
+        return float(times.user + times.system)
 
     def fill(self, start: datetime, hours: int, events_an_hour: int, base: int = 300_000) -> int:
         """A compacted file an hour. Returns the bytes."""
@@ -103,7 +110,15 @@ def opened() -> Iterator[Store]:
                 archive_container="measured",
             )
             with open_container(settings) as container:
-                yield Store(settings, postgres.dsn(MIGRATOR, _DATABASE), container, place.folder)
+                process = azurite.process()
+                assert process is not None  # noqa: S101 - it was started
+                environment = {
+                    "POSTGRES_DSN": postgres.dsn(WRITER, _DATABASE),
+                    "POSTGRES_AUTH": "password",
+                    "ARCHIVE_CONNECTION_STRING": azurite.connection_string,
+                    "ARCHIVE_CONTAINER": "measured",
+                }
+                yield Store(settings, postgres.dsn(MIGRATOR, _DATABASE), container, process, environment)
         finally:
             azurite.stop()
             postgres.stop()
