@@ -58,8 +58,10 @@ class Merge:
         self._new = []
         if self._watermark is not None:
             late, events = _cut(events, self._watermark)
-            self._late.append(late)
-        self._main.append(events)
+            if late.num_rows:  # an empty slice would keep the whole table in memory
+                self._late.append(late)
+        if events.num_rows:
+            self._main.append(events)
         while _count(self._main) >= 2 * self._run_events:
             yield self._first_run()
         if _count(self._late) >= self._run_events:
@@ -87,7 +89,7 @@ class Merge:
     def _late_runs(self) -> Iterator[Run]:
         """A run for each hour of which there is something."""
         while _count(self._late):
-            hour = _hour(min(pc.min(events["occurred_at"]).as_py() for events in self._late if events.num_rows))
+            hour = _hour(min(pc.min(events["occurred_at"]).as_py() for events in self._late))
             pairs = [_cut(events, hour + _HOUR) for events in self._late]
             self._late = [after for _, after in pairs if after.num_rows]
             yield _by_transaction(hour, [before for before, _ in pairs])
