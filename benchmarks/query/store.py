@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from importlib.resources import files
 from io import BytesIO
-from pathlib import Path
 from typing import Final
 
+import psutil
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +17,7 @@ from azure.storage.blob import ContainerClient
 
 from benchmarks.query.traffic import Traffic
 from payments.local.azurite import Azurite
-from payments.local.database import MIGRATOR, READER, create_database, create_logins
+from payments.local.database import MIGRATOR, READER, WRITER, create_database, create_logins
 from payments.local.migrate import migrate
 from payments.local.place import temporary_place
 from payments.local.postgres import PostgresServer
@@ -31,6 +31,7 @@ from payments_storage.settings import PostgresAuth, StorageSettings
 _RUN: Final = 1 << 18
 _HOUR: Final = timedelta(hours=1)
 _DATABASE: Final = "measured"
+_CONTAINER: Final = "measured"
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,35 @@ class Store:
     """An archive to be filled, and the settings to ask it with."""
 
     settings: StorageSettings
-    owner_dsn: str
+    database: str
     container: ContainerClient
-    folder: Path
+    postgres: PostgresServer
+    azurite: Azurite
+
+    @property
+    def owner_dsn(self) -> str:
+        return self.postgres.dsn(MIGRATOR, self.database)
+
+    @property
+    def writer_environment(self) -> dict[str, str]:
+        """For commands that write."""
+        return {
+            "POSTGRES_DSN": self.postgres.dsn(WRITER, self.database),
+            "POSTGRES_AUTH": "password",
+            "ARCHIVE_CONNECTION_STRING": self.azurite.connection_string,
+            "ARCHIVE_CONTAINER": _CONTAINER,
+        }
+
+    def with_database(self, name: str) -> "Store":
+        """The same archive, with an empty database."""
+        create_database(self.postgres, name)
+        migrate(self.postgres.dsn(MIGRATOR, name))
+        return replace(self, database=name)
+
+    def server_seconds(self) -> dict[str, float]:
+        """Of processor time, since their start."""
+        processes = {"PostgreSQL": self.postgres.process(), "Azurite": self.azurite.process()}
+        return {name: sum(_seconds(each) for each in _family(process)) for name, process in processes.items()}
 
     def fill(self, start: datetime, hours: int, events_an_hour: int, base: int = 300_000) -> int:
         """A compacted file an hour. Returns the bytes."""
@@ -78,6 +105,19 @@ class Store:
         return len(sink.getvalue())
 
 
+def _family(process: psutil.Process | None) -> list[psutil.Process]:
+    return [] if process is None else [process, *process.children(recursive=True)]
+
+
+def _seconds(process: psutil.Process) -> float:
+    """Its own and those of its children that have ended."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
 def runs_of(events: pa.Table) -> list[pa.Table]:
     """The events of an hour as compaction orders them: runs in the order of time, each sorted by transaction."""
     order = [("transaction_id", "ascending"), ("occurred_at", "ascending")]
@@ -95,15 +135,16 @@ def opened() -> Iterator[Store]:
             create_logins(postgres)
             create_database(postgres, _DATABASE)
             migrate(postgres.dsn(MIGRATOR, _DATABASE))
-            azurite.create_container("measured")
+            azurite.create_container(_CONTAINER)
+            azurite.create_container("dead-letter")
             settings = StorageSettings.load(
                 postgres_dsn=postgres.dsn(READER, _DATABASE),
                 postgres_auth=PostgresAuth.PASSWORD,
                 archive_connection_string=azurite.connection_string,
-                archive_container="measured",
+                archive_container=_CONTAINER,
             )
             with open_container(settings) as container:
-                yield Store(settings, postgres.dsn(MIGRATOR, _DATABASE), container, place.folder)
+                yield Store(settings, _DATABASE, container, postgres, azurite)
         finally:
             azurite.stop()
             postgres.stop()

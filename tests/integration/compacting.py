@@ -39,7 +39,7 @@ def deliver(system: System, *numbers: int) -> None:
 def compact(system: System, **options: Any) -> Report:
     report = Report()
     pipeline = system.runtime.pipeline
-    Compactor(pipeline.pool, pipeline.container).run(report, **options)
+    Compactor(pipeline.pool, pipeline.container, pipeline.file_system).run(report, **options)
     return report
 
 

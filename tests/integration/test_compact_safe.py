@@ -214,7 +214,9 @@ def test_killed_at_any_step_it_loses_nothing_and_repeats_nothing(system: System,
     for number in (2 * step, 2 * step + 1):
         system.deliver(messages(bodies([number]), number))
     pipeline = system.runtime.pipeline
-    Compactor(pipeline.pool, pipeline.container, now=lambda: datetime.now(UTC) + LATER).run(Report())
+    Compactor(pipeline.pool, pipeline.container, pipeline.file_system, now=lambda: datetime.now(UTC) + LATER).run(
+        Report()
+    )
     remove(system)
     assert named(reconcile(system)) == [], notes(reconcile(system))
     assert blobs(system) == set(counting(system)), "what the dead have left is gone"

@@ -42,18 +42,26 @@ def events(*offsets: timedelta, first: int = 0) -> pa.Table:
     return pa.Table.from_pylist(rows, RAW_EVENT_SCHEMA)
 
 
-def merged(*tables: pa.Table, late_before: datetime | None = None, run_events: int = 4) -> list[Run]:
+Written = tuple[datetime, pa.Table]
+"""The hour of a run, and its events as they are written."""
+
+
+def merged(*tables: pa.Table, late_before: datetime | None = None, run_events: int = 4) -> list[Written]:
     merge = Merge(late_before, run_events)
 
-    def runs() -> Iterator[Run]:
+    def runs() -> Iterator[Written]:
         for table in tables:
-            yield from merge.add(table)
-        yield from merge.rest()
+            yield from (written(run) for run in merge.add(table))
+        yield from (written(run) for run in merge.rest())
 
     return list(runs())
 
 
-def ids(runs: list[Run]) -> list[list[str]]:
+def written(run: Run) -> Written:
+    return run.hour, pa.concat_tables(run.tables(3))
+
+
+def ids(runs: list[Written]) -> list[list[str]]:
     return [sorted(run["event_id"].to_pylist()) for _, run in runs]
 
 

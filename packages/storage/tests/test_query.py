@@ -51,6 +51,7 @@ WANTED: list[tuple[Wanted, Any]] = [
     (Wanted(start=NOON + 5 * HOUR), lambda event: event.occurred_at >= NOON + 5 * HOUR),
     (Wanted(end=NOON + 5 * HOUR), lambda event: event.occurred_at < NOON + 5 * HOUR),
     (Wanted(NOON + HOUR, NOON + DAY), lambda event: NOON + HOUR <= event.occurred_at < NOON + DAY),
+    (Wanted(NOON, NOON + 10 * HOUR), lambda event: event.occurred_at < NOON + 10 * HOUR),  # when a file's last occurred
     (Wanted(transaction_id="txn-4"), lambda event: event.transaction_id == "txn-4"),
     (Wanted(event_id=MANY[7].event_id), lambda event: event.event_id == MANY[7].event_id),
     (Wanted(correlation_id=MANY[8].correlation_id), lambda event: event.correlation_id == MANY[8].correlation_id),
@@ -176,3 +177,16 @@ def test_a_stream_that_is_not_taken_to_the_end_leaves_nothing_running(many: Arch
         events = archive.retrieve(Wanted())
         assert next(events) == MANY[0]
         events.close()  # type: ignore[attr-defined]
+
+
+def test_of_a_file_whose_events_all_occurred_in_the_range_no_times_are_looked_at(many: Archive) -> None:
+    def bytes_read(wanted: Wanted) -> int:
+        explain = Explain()
+        with ArchiveQuery.open(many.settings) as archive:
+            for _ in archive.query(wanted, ["amount"], explain):
+                pass
+        return explain.bytes_read
+
+    everything = bytes_read(Wanted())
+    assert bytes_read(Wanted(NOON, NOON + 4 * DAY)) == everything
+    assert bytes_read(Wanted(NOON + timedelta(microseconds=1), NOON + 4 * DAY)) > everything, "of one file they are"

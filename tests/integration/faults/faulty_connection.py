@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from asyncio import StreamReader, StreamWriter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -54,7 +55,32 @@ class Headers:
         return b"\r\n".join([first, self.header.strip().encode(), *lines]) + end + body
 
 
-Action = Fault | Delay | Answer | Headers
+@dataclass(frozen=True)
+class Body:
+    """An HTTP answer arrives with other text in its body, in so many places at most (-1: in all)."""
+
+    old: bytes
+    new: bytes
+    places: int = -1
+
+    def put_into(self, data: bytes) -> bytes:
+        head, end, body = data.partition(b"\r\n\r\n")
+        lines = head.split(b"\r\n")
+        if b"transfer-encoding: chunked" in head.lower():
+            body = b"".join(_chunks(body))
+        body = body.replace(self.old, self.new, self.places)
+        lines = [line for line in lines if not line.lower().startswith((b"transfer-encoding:", b"content-length:"))]
+        return b"\r\n".join([*lines, b"Content-Length: %d" % len(body)]) + end + body
+
+
+def _chunks(body: bytes) -> Iterator[bytes]:
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        yield rest[: int(size, 16)]
+        body = rest[int(size, 16) + 2 :]
+
+
+Action = Fault | Delay | Answer | Headers | Body
 Streams = tuple[StreamReader, StreamWriter]
 
 
@@ -116,6 +142,8 @@ class FaultyConnection:
                 self._client[1].write(bytes(action))
             case Headers():
                 target.write(action.added_to(message.data))
+            case Body():
+                target.write(action.put_into(message.data))
             case Fault.BLACKHOLE:
                 self._lost = True
             case Fault.HALF_CLOSE:

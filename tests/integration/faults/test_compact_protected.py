@@ -8,10 +8,10 @@ from tests.integration.events import bodies, messages
 from tests.integration.reconciling import named, reconcile
 from tests.integration.system import System
 
-from payments_storage.errors import ArchiveUnavailableError
+from payments_storage.errors import ArchiveUnavailableError, PermanentStorageError
 
 from .fault_proxy import FaultProxy
-from .faulty_connection import Answer, Fault, Headers
+from .faulty_connection import Answer, Body, Fault, Headers
 from .wire import Message
 
 REFUSED = Answer(409, "x-ms-error-code: BlobImmutableDueToPolicy\r\n")
@@ -30,8 +30,13 @@ def deletes(message: Message) -> bool:
     return message.to_server and message.kind == "DELETE"
 
 
-def answers_with_a_file(message: Message) -> bool:
-    return not message.to_server and b"application/vnd.apache.parquet" in message.data
+def answers_with_a_list(message: Message) -> bool:
+    return not message.to_server and b"<EnumerationResults" in message.data
+
+
+def with_property(text: bytes, places: int = -1) -> Body:
+    """Of the blobs in a list, of all or of the first ones."""
+    return Body(b"</Properties>", text + b"</Properties>", places)
 
 
 def test_originals_that_the_service_does_not_let_go_stay_and_are_named(system: System, blob_way: FaultProxy) -> None:
@@ -48,19 +53,19 @@ def test_originals_that_the_service_does_not_let_go_stay_and_are_named(system: S
 
 
 @pytest.mark.parametrize(
-    ("header", "reason"),
+    ("text", "reason"),
     [
-        ("x-ms-legal-hold: true\r\n", "under legal hold"),
+        (b"<LegalHold>true</LegalHold>", "under legal hold"),
         (
-            "x-ms-immutability-policy-until-date: Fri, 01 Jan 2027 00:00:00 GMT\r\n",
-            "immutable until Fri, 01 Jan 2027 00:00:00 GMT",
+            b"<ImmutabilityPolicyUntilDate>Fri, 01 Jan 2027 00:00:00 GMT</ImmutabilityPolicyUntilDate>",
+            "immutable until 2027-01-01 00:00 UTC",
         ),
     ],
 )
-def test_a_protected_file_is_not_compacted(system: System, blob_way: FaultProxy, header: str, reason: str) -> None:
+def test_a_protected_file_is_not_compacted(system: System, blob_way: FaultProxy, text: bytes, reason: str) -> None:
     deliver_four(system)
     before = archived(system)
-    with blob_way.doing(Headers(header), answers_with_a_file, times=None):
+    with blob_way.doing(with_property(text), answers_with_a_list, times=None):
         report = compact(system)
     assert report.files_after == 0
     assert set(report.kept) == {reason}
@@ -70,7 +75,7 @@ def test_a_protected_file_is_not_compacted(system: System, blob_way: FaultProxy,
 def test_one_file_under_legal_hold_does_not_keep_the_others(system: System, blob_way: FaultProxy) -> None:
     deliver_four(system)
     before = archived(system)
-    with blob_way.doing(Headers("x-ms-legal-hold: true\r\n"), answers_with_a_file, times=1):
+    with blob_way.doing(with_property(b"<LegalHold>true</LegalHold>", places=1), answers_with_a_list):
         report = compact(system)
     ((reason, (held,)),) = report.kept.items()
     assert (reason, report.files_before) == ("under legal hold", 3)
@@ -86,16 +91,37 @@ def test_a_container_under_legal_hold_is_left_alone(system: System, blob_way: Fa
     assert "legal hold" in report.notes[0]
 
 
-def test_a_file_in_the_archive_tier_is_left_alone(system: System, blob_way: FaultProxy) -> None:
+def test_a_file_in_the_archive_tier_is_left_alone(system: System) -> None:
     deliver_four(system)
     (archived_one, *_) = counting(system)
-    answer = Answer(409, "x-ms-error-code: BlobArchived\r\n")
-    wanted = archived_one.rpartition("/")[2].encode()
-    with blob_way.doing(answer, lambda message: message.kind == "GET" and wanted in message.data):
-        report = compact(system)
+    system.container.get_blob_client(archived_one).set_standard_blob_tier("Archive")
+    report = compact(system)
     assert report.kept == {"in the archive tier": [archived_one]}
     assert (report.files_before, report.files_after) == (3, 1)
     assert archived_one in counting(system)
+
+
+def reads_a_file(message: Message) -> bool:
+    return message.to_server and message.kind == "GET" and b".parquet" in message.data.partition(b"\r\n")[0]
+
+
+def test_a_file_that_pyarrow_cannot_get_is_read_by_the_sdk(system: System, blob_way: FaultProxy) -> None:
+    deliver_four(system)
+    before = archived(system)
+    with blob_way.doing(Answer(403), reads_a_file, times=1) as refused:
+        report = compact(system)
+    assert (len(refused), report.files_before, report.kept) == (1, 4, {})
+    assert archived(system) == before
+
+
+def test_files_that_cannot_be_read_at_all_change_nothing_and_the_reason_is_said(
+    system: System, blob_way: FaultProxy
+) -> None:
+    deliver_four(system)
+    before = counting(system)
+    with blob_way.doing(Answer(403), reads_a_file, times=None), pytest.raises(PermanentStorageError, match="HTTP 403"):
+        compact(system)
+    assert counting(system) == before
 
 
 @pytest.mark.parametrize("number", [1, 2])

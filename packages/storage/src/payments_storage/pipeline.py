@@ -1,12 +1,16 @@
 """All parts of the pipeline put together from its settings: for the function app and for commands alike."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from importlib.resources import files
 from types import TracebackType
 from typing import Self
 
+from pyarrow.fs import FileSystem
+
 from payments_core.batch import Parser
 from payments_core.rules import load_rules
+from payments_storage.archive_dataset import open_file_system
 from payments_storage.archive_memory import ArchiveMemory
 from payments_storage.connect import container_answers, database_answers, open_container, open_pool
 from payments_storage.dead_letters import DeadLetters
@@ -21,6 +25,7 @@ class Pipeline:
     """Opens on construction, closes as a context manager or by `close`."""
 
     def __init__(self, settings: PipelineSettings) -> None:
+        self._settings = settings
         rules_file = settings.metrics_file or files("payments_core") / "metrics.toml"
         self.rules = load_rules(rules_file.read_text(encoding="utf-8"))
         self.windows = settings.aggregate_windows
@@ -40,6 +45,11 @@ class Pipeline:
         )
         self.deferred_archive = DeferredArchive(self.pool, self.container, self.parser)
         self.redrive = Redrive(self.intake, self.dead_letters, self.deferred_archive, self.services_answer)
+
+    @cached_property
+    def file_system(self) -> FileSystem:
+        """The account of the archive, for pyarrow."""
+        return open_file_system(self._settings)
 
     def services_answer(self) -> bool:
         """Whether both stores can be reached at all."""

@@ -49,7 +49,7 @@ def compact(pipeline: Pipeline, settings: HostSettings) -> None:
     log = logging.getLogger("payments.compact")
     until = time.monotonic() + COMPACT_SECONDS
     report = Report()
-    Compactor(pipeline.pool, pipeline.container).run(report, least=COMPACT_FILES, until=until)
+    Compactor(pipeline.pool, pipeline.container, pipeline.file_system).run(report, least=COMPACT_FILES, until=until)
     grace = timedelta(hours=settings.compaction_grace_hours)
     Removal(pipeline.pool, pipeline.container, grace).run(report, until)
     for problem in report.problems:

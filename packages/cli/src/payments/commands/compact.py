@@ -48,6 +48,7 @@ def compact(
         compactor = Compactor(
             pipeline.pool,
             pipeline.container,
+            pipeline.file_system,
             progress=lambda events, what: meter.show(events, events, None, what),
         )
         first, after = days or (None, None)

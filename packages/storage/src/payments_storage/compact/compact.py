@@ -14,13 +14,15 @@ from typing import Final
 from uuid import uuid4
 
 from azure.storage.blob import ContainerClient
+from pyarrow.fs import FileSystem
 
-from payments_storage.compact.inputs import SmallFile, portions, read, worth_merging
+from payments_storage.compact.inputs import SmallFile, portions, worth_merging
 from payments_storage.compact.manifest import HubDay, Manifest
 from payments_storage.compact.merge import Merge
 from payments_storage.compact.note import Note
 from payments_storage.compact.output import PREFIX, Output
 from payments_storage.compact.outputs import Outputs
+from payments_storage.compact.reading import Reading
 from payments_storage.compact.report import Report
 from payments_storage.connect import Pool
 from payments_storage.errors import PermanentStorageError, TransientStorageError, blob_errors
@@ -37,18 +39,20 @@ Progress = Callable[[int, str], None]
 
 
 class Compactor:
-    """Works on what the manifest says; needs the rights of payments_writer."""
+    """Works on what the manifest says; needs the rights of payments_writer. `file_system`: of the same account."""
 
     def __init__(
         self,
         pool: Pool,
         container: ContainerClient,
+        file_system: FileSystem,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         progress: Progress = lambda _events, _what: None,
     ) -> None:
         self._pool = pool
         self._container = container
+        self._reading = Reading(container, file_system)
         self._manifest = Manifest(pool)
         self._now = now
         self._progress = progress
@@ -118,7 +122,7 @@ class Compactor:
         merge = Merge(batches[0] - LATE if batches else None)
         used: list[SmallFile] = []
         events = report.events
-        for content in read(self._container, files):
+        for content in self._reading.contents(files):
             if content.events is None:
                 report.keep(content.file.path, content.kept)
                 if content.immutable and not used:

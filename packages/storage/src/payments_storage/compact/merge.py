@@ -6,6 +6,7 @@ not stretch every run over hours; it makes runs of its own.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,8 +20,19 @@ _PARTS: Final = 8
 _HOUR: Final = timedelta(hours=1)
 _KEYS: Final = ["transaction_id", "occurred_at", "event_id"]
 
-Run = tuple[datetime, pa.Table]
-"""The hour (UTC) in which all of its events occurred, and they."""
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Events that all occurred in this hour (UTC), and the order in which they are to be written."""
+
+    hour: datetime
+    events: pa.Table
+    order: pa.Array
+
+    def tables(self, rows: int) -> Iterator[pa.Table]:
+        """The events in their order, so many at a time: the whole run is never there twice."""
+        for first in range(0, self.events.num_rows, rows):
+            yield self.events.take(self.order.slice(first, rows))
 
 
 class Merge:
@@ -46,8 +58,10 @@ class Merge:
         self._new = []
         if self._watermark is not None:
             late, events = _cut(events, self._watermark)
-            self._late.append(late)
-        self._main.append(events)
+            if late.num_rows:  # an empty slice would keep the whole table in memory
+                self._late.append(late)
+        if events.num_rows:
+            self._main.append(events)
         while _count(self._main) >= 2 * self._run_events:
             yield self._first_run()
         if _count(self._late) >= self._run_events:
@@ -70,15 +84,15 @@ class Merge:
         pairs = [_cut(events, end) for events in self._main]
         self._main = [after for _, after in pairs if after.num_rows]
         self._watermark = end if self._watermark is None else max(end, self._watermark)
-        return hour, _by_transaction([before for before, _ in pairs])
+        return _by_transaction(hour, [before for before, _ in pairs])
 
     def _late_runs(self) -> Iterator[Run]:
         """A run for each hour of which there is something."""
         while _count(self._late):
-            hour = _hour(min(pc.min(events["occurred_at"]).as_py() for events in self._late if events.num_rows))
+            hour = _hour(min(pc.min(events["occurred_at"]).as_py() for events in self._late))
             pairs = [_cut(events, hour + _HOUR) for events in self._late]
             self._late = [after for _, after in pairs if after.num_rows]
-            yield hour, _by_transaction([before for before, _ in pairs])
+            yield _by_transaction(hour, [before for before, _ in pairs])
 
 
 def _count(tables: list[pa.Table]) -> int:
@@ -105,6 +119,6 @@ def _cut(events: pa.Table, moment: datetime) -> tuple[pa.Table, pa.Table]:
     return events.filter(before), events.filter(pc.invert(before))
 
 
-def _by_transaction(tables: list[pa.Table]) -> pa.Table:
+def _by_transaction(hour: datetime, tables: list[pa.Table]) -> Run:
     events = pa.concat_tables(tables).combine_chunks()  # one copy more, and half the time of a take from many chunks
-    return events.take(pc.sort_indices(events.select(_KEYS), sort_keys=[(name, "ascending") for name in _KEYS]))
+    return Run(hour, events, pc.sort_indices(events.select(_KEYS), sort_keys=[(name, "ascending") for name in _KEYS]))

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from azure.storage.blob import ContainerClient
 
 from payments_storage.archive_path import day_folder
 from payments_storage.blob_file import BlobWriter
+from payments_storage.compact.merge import Run
 from payments_storage.raw_event import COMPACTED_OPTIONS, RAW_EVENT_SCHEMA, ROW_GROUP_EVENTS
 
 PREFIX: Final = "compacted_"
@@ -36,12 +36,13 @@ class Output:
     def bytes(self) -> int:
         return self._blob.bytes
 
-    def write(self, run: pa.Table) -> None:
-        times = pc.min_max(run["occurred_at"]).as_py()
+    def write(self, run: Run) -> None:
+        times = pc.min_max(run.events["occurred_at"]).as_py()
         self.min_occurred_at = min(times["min"], self.min_occurred_at) if self.rows else times["min"]
         self.max_occurred_at = max(times["max"], self.max_occurred_at) if self.rows else times["max"]
-        self.rows += run.num_rows
-        self._parquet.write_table(run, row_group_size=ROW_GROUP_EVENTS)
+        self.rows += run.events.num_rows
+        for row_group in run.tables(ROW_GROUP_EVENTS):
+            self._parquet.write_table(row_group)
 
     def commit(self) -> None:
         """Makes it a blob: whole, or not there."""

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
 
-import pyarrow as pa
 from azure.storage.blob import ContainerClient
 
 from payments_storage.compact.inputs import TARGET_BYTES
@@ -33,9 +32,9 @@ class Outputs:
 
     def write_all(self, runs: Iterable[Run]) -> None:
         """Each waits until the one before is written."""
-        for hour, run in runs:
+        for run in runs:
             self._wait()
-            self._writing = self._writer.submit(self._write, hour, run)
+            self._writing = self._writer.submit(self._write, run)
 
     def commit(self) -> list[Output]:
         """All files, whole and in Blob Storage."""
@@ -44,16 +43,16 @@ class Outputs:
             file.commit()
         return self._files
 
-    def _write(self, hour: datetime, run: pa.Table) -> None:
-        if hour not in self._open:
-            path = compacted_path(hour, self._compaction, len(self._files))
-            self._open[hour] = Output(self._container, path)
-            self._files.append(self._open[hour])
-        file = self._open[hour]
+    def _write(self, run: Run) -> None:
+        if run.hour not in self._open:
+            path = compacted_path(run.hour, self._compaction, len(self._files))
+            self._open[run.hour] = Output(self._container, path)
+            self._files.append(self._open[run.hour])
+        file = self._open[run.hour]
         file.write(run)
         if file.bytes >= _FULL_BYTES:
             file.commit()
-            del self._open[hour]
+            del self._open[run.hour]
 
     def _wait(self) -> None:
         if self._writing is not None:

@@ -28,7 +28,11 @@ from payments_storage.raw_event import RAW_EVENT_SCHEMA, RawEvent
 from payments_storage.settings import ArchiveSettings, StorageSettings
 
 _OPENERS: Final = 16
-_READERS: Final = max(2, os.cpu_count() or 2)
+_CORES: Final = max(2, os.cpu_count() or 2)
+_READERS: Final = 2 * _CORES
+"""Half of them wait for Blob Storage."""
+_READ_AHEAD: Final = _READERS + _CORES
+"""Row groups read and not asked for yet, about 14 MB each in memory."""
 _T = TypeVar("_T")
 _Broken = (pa.ArrowException, OSError, ValueError, KeyError, UnreadableFileError)
 
@@ -110,7 +114,7 @@ class _Answer:
         pieces = self._pieces(reader, day, openers)
         if reader.looks_first:
             pieces = self._promising(reader, pieces, openers)
-        for piece, future in ahead(readers, reader.read, pieces, 2 * _READERS):
+        for piece, future in ahead(readers, reader.read, pieces, _READ_AHEAD):
             part = self._outcome(piece.candidate, future, partial(reader.read, piece))
             if part is not None:
                 self._explain.row_groups_read += 1

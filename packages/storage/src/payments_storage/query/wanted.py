@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -68,6 +68,16 @@ class Wanted:
         if self.max_amount is not None:
             conditions.append(amount <= pa.scalar(self.max_amount, AMOUNT))
         return reduce(and_, conditions) if conditions else None
+
+    def outside(self) -> pc.Expression | None:
+        """What occurred at no wanted time; None where no time is asked for."""
+        time = pc.field("occurred_at")
+        conditions = []
+        if self.start is not None:
+            conditions.append(time < pa.scalar(self.start, TIMESTAMP))
+        if self.end is not None:
+            conditions.append(time >= pa.scalar(self.end, TIMESTAMP))
+        return reduce(or_, conditions) if conditions else None
 
     def touches(self, first: date, last: date) -> bool:
         """Whether the range has a moment of these UTC days."""

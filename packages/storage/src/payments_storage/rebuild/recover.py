@@ -22,6 +22,7 @@ from payments_core.repeats import Identity, identities
 from payments_storage import tables
 from payments_storage.compacted_file import UNREADABLE, CompactedFile
 from payments_storage.connect import transaction
+from payments_storage.instants import instants
 from payments_storage.pipeline import Pipeline
 from payments_storage.raw_event_store import ArchiveFile, BlobRawEventStore, FileExistsInArchiveError
 from payments_storage.rebuild.folder import CountingFile, counting_files
@@ -181,7 +182,7 @@ def _record(cursor: Cursor[Any], hub: str, archived: pa.Table) -> None:
     for partition in sorted(pc.unique(places["partition_id"]).to_pylist()):
         rows = places.filter(pc.equal(places["partition_id"], partition))
         numbers = rows["sequence_number"].to_pylist()
-        delivery = Delivery(hub, partition, [], numbers, rows["enqueued_at"].to_pylist())
+        delivery = Delivery(hub, partition, [], numbers, instants(rows["enqueued_at"]))
         tables.insert_sequences(cursor, delivery, list(range(len(numbers))))
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from payments_core.batch import Parser
 from payments_core.event import EVENT_SCHEMA, Delivery, Rejection
 from payments_storage.errors import PermanentStorageError
+from payments_storage.instants import instants
 from payments_storage.reconcile.findings import Check, Kind
 from payments_storage.reconcile.snapshot import INDEX_ROWS, METRIC_ROWS, Snapshot
 from payments_storage.sql import load_queries
@@ -23,9 +24,9 @@ def parse_archived(parser: Parser, archived: pa.Table, check: Check) -> pa.Table
     """The events as the parser makes them; names those whose columns say something else."""
     count = archived.num_rows
     bodies = archived["event_payload"].cast(pa.binary()).to_pylist()
-    batch = parser.parse_and_normalize(Delivery("", "", bodies, [0] * count, archived["enqueued_at"].to_pylist()))
-    _name_invalid(batch.rejections, archived["event_id"].to_pylist(), check)
+    batch = parser.parse_and_normalize(Delivery("", "", bodies, [0] * count, instants(archived["enqueued_at"])))
     if batch.rejections:
+        _name_invalid(batch.rejections, archived["event_id"].to_pylist(), check)
         archived = archived.take(batch.events["index"])
     check.saw("events", count)
     parsed = batch.events.select(_FROM_PAYLOAD)
