@@ -1,10 +1,12 @@
 """The archive's payloads parsed again, by the rules of today: what the index and the metrics must be made of."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Final
 
 import pyarrow as pa
 
+from payments_core.aggregates import EPOCH
 from payments_core.batch import Parser
 from payments_core.event import EVENT_SCHEMA, Delivery, Rejection
 from payments_storage.errors import PermanentStorageError
@@ -23,7 +25,7 @@ def parse_archived(parser: Parser, archived: pa.Table, check: Check) -> pa.Table
     """The events as the parser makes them; names those whose columns say something else."""
     count = archived.num_rows
     bodies = archived["event_payload"].cast(pa.binary()).to_pylist()
-    batch = parser.parse_and_normalize(Delivery("", "", bodies, [0] * count, archived["enqueued_at"].to_pylist()))
+    batch = parser.parse_and_normalize(Delivery("", "", bodies, [0] * count, _moments(archived["enqueued_at"])))
     _name_invalid(batch.rejections, archived["event_id"].to_pylist(), check)
     if batch.rejections:
         archived = archived.take(batch.events["index"])
@@ -37,6 +39,13 @@ def parse_archived(parser: Parser, archived: pa.Table, check: Check) -> pa.Table
                 where = f"event {due['event_id']} at {due['occurred_at'].isoformat()}"
                 check.differs(Kind.PAYLOAD_DIFFERS, where, "as the payload", f"other {', '.join(wrong)}")
     return batch.events
+
+
+def _moments(times: pa.ChunkedArray) -> list[datetime]:
+    """As `to_pylist`, which asks for the time zone of each: a hub gives many events one time."""
+    distinct = times.combine_chunks().dictionary_encode()
+    moments = [EPOCH + timedelta(microseconds=micros) for micros in distinct.dictionary.cast(pa.int64()).to_pylist()]
+    return [moments[place] for place in distinct.indices.to_pylist()]
 
 
 def _name_invalid(rejections: list[Rejection], event_ids: list[str], check: Check) -> None:
