@@ -138,8 +138,7 @@ WHERE failed.enqueued_at >= %(start)s AND failed.enqueued_at < %(end)s
     AND NOT coalesce(known.sequence_numbers @> failed.sequence_number, FALSE)
 ORDER BY failed.event_hub, failed.partition_id, failed.sequence_number
 
--- events_by_window --
--- How many events each five minutes of a span have.
-SELECT window_start, sum(total_count) FROM payment_metrics_5m
+-- events_of_span --
+-- How many events it has.
+SELECT coalesce(sum(total_count), 0) FROM payment_metrics_5m
 WHERE window_start >= %(start)s AND window_start < %(end)s
-GROUP BY window_start
