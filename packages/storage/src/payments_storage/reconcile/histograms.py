@@ -24,7 +24,8 @@ from payments_storage.sql import load_queries
 
 _SQL: Final = load_queries("reconcile")
 
-_NAMES: Final = ["metric_type", "event_type"]
+_NAMES_END: Final = "\x00"
+"""No text of an event has it: PostgreSQL could not hold it."""
 _FIELDS: Final = ("count", "sum", "minimum", "maximum", "buckets", "zeros", "negative buckets")
 _WAYS: Final = {"count": "sum", "sum": "sum", "minimum": "min", "maximum": "max", "zeros": "sum"}
 _PIECE: Final = timedelta(hours=1)
@@ -40,24 +41,33 @@ class Histograms:
         self._span = span
         self._lengths = tuple(length for length in lengths if length <= span.end - span.start)
         self._cut = [length for length in lengths if (span.start - EPOCH) % length or (span.end - EPOCH) % length]
-        self._sums = Running([*_NAMES, "start"], _WAYS)
-        self._counts = Running([*_NAMES, "start", "negative", "index"], {"count": "sum"})
+        self._numbers: dict[str, int] = {}
+        self._sums = Running(["name", "start"], _WAYS)
+        self._counts = Running(["name", "start", "cell"], {"count": "sum"})
 
     def add(self, metrics: pa.Table) -> None:
         """Adds metrics (`payments_core.metrics.METRIC_SCHEMA`)."""
         if not self._lengths:
             return
         values = metrics["metric_value"]
-        keys = {name: metrics[name] for name in _NAMES} | {
-            "start": window_start(metrics["occurred_at"], self._lengths[0])
-        }
+        keys = {"name": self._numbered(metrics), "start": window_start(metrics["occurred_at"], self._lengths[0])}
         ones = pa.repeat(pa.scalar(1, pa.int64()), metrics.num_rows)
         zeros = pc.equal(values, _ZERO).cast(pa.int64())
         same = dict.fromkeys(("sum", "minimum", "maximum"), values)
         self._sums.add(pa.table(keys | {"count": ones} | same | {"zeros": zeros}))
-        signed = {"negative": pc.less(values, _ZERO), "index": bucket_index(pc.abs(values))}
-        counted = pa.table(keys | signed | {"count": ones})
-        self._counts.add(counted.filter(pc.is_valid(counted["index"])))
+        negative = pc.less(values, _ZERO).cast(pa.int32())
+        cells = pc.add(pc.multiply(bucket_index(pc.abs(values)), pa.scalar(2, pa.int32())), negative)
+        counted = pa.table(keys | {"cell": cells, "count": ones})
+        self._counts.add(counted.filter(pc.is_valid(cells)))
+
+    def _numbered(self, metrics: pa.Table) -> pa.Array:
+        """Metric and event type as a number: there are few pairs, and very many cells to keep them for."""
+        pairs = pc.binary_join_element_wise(
+            metrics["metric_type"], metrics["event_type"], pa.scalar(_NAMES_END, pa.string())
+        )
+        distinct = pairs.combine_chunks().dictionary_encode()
+        numbers = [self._numbers.setdefault(pair, len(self._numbers)) for pair in distinct.dictionary.to_pylist()]
+        return pa.array(numbers, pa.int32()).take(distinct.indices)
 
     def compare(self, snapshot: Snapshot, check: Check) -> None:
         for length in self._cut:
@@ -80,15 +90,17 @@ class Histograms:
 
     def _rows(self, span: Span, length: timedelta) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
         """Key and values of the windows of one length that lie in the span."""
-        packed: dict[tuple[Any, ...], dict[bool, dict[int, int]]] = defaultdict(lambda: {False: {}, True: {}})
+        packed: dict[tuple[int, int], tuple[dict[int, int], dict[int, int]]] = defaultdict(lambda: ({}, {}))
         for row in _widened(self._counts, span, length):
-            packed[row["metric_type"], row["event_type"], row["start"]][row["negative"]][row["index"]] = row["count"]
+            index, negative = divmod(row["cell"], 2)
+            packed[row["name"], row["start"]][negative][index] = row["count"]
+        names = [tuple(pair.split(_NAMES_END)) for pair in self._numbers]
         for row in _widened(self._sums, span, length):
-            key = row["metric_type"], row["event_type"], row["start"]
             start = EPOCH + row["start"] * _MICROSECOND
-            positive, negative = (Decimal(pack(counts)) if counts else _NONE for counts in packed[key].values())
+            both = packed[row["name"], row["start"]]
+            positive, negative = (Decimal(pack(counts)) if counts else _NONE for counts in both)
             values = (row["count"], row["sum"], row["minimum"], row["maximum"], positive, row["zeros"], negative)
-            yield (*key[:2], start, start + length), values
+            yield (*names[row["name"]], start, start + length), values
 
 
 def _widened(sums: Running, span: Span, length: timedelta) -> list[dict[str, Any]]:
