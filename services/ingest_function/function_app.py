@@ -52,9 +52,9 @@ def maintain(timer: func.TimerRequest) -> None:  # noqa: ARG001
 
 
 @app.function_name("reconcile")
-@app.timer_trigger(arg_name="timer", schedule="0 20 * * * *", run_on_startup=False)
+@app.timer_trigger(arg_name="timer", schedule="0 */5 * * * *", run_on_startup=False)
 def reconcile(timer: func.TimerRequest) -> None:  # noqa: ARG001
-    """Hourly: proves that archive, index, metrics and aggregates agree on an hour, or a day, that has come to rest."""
+    """Proves that archive, index, metrics and aggregates agree on an hour, day or five minutes at rest."""
     timers.reconcile(runtime)
 
 

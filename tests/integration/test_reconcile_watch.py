@@ -14,7 +14,6 @@ from .system import System
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-NEXT_DAY = DAY_SPAN.end + 2 * HOUR + 5 * MINUTE
 
 
 def spread(system: System) -> None:
@@ -22,33 +21,39 @@ def spread(system: System) -> None:
     system.deliver(messages([body(n, occurred_at=rfc3339(NOON + n * MINUTE)) for n in range(60)]))
 
 
-@pytest.mark.parametrize(
-    ("now", "span"),
-    [
-        (NOON + 3 * HOUR, Span(NOON, NOON + HOUR)),
-        (NOON + 4 * HOUR - MINUTE, Span(NOON, NOON + HOUR)),
-        (NOON + 4 * HOUR, Span(NOON + HOUR, NOON + 2 * HOUR)),
-        (NEXT_DAY, DAY_SPAN),
-        (NEXT_DAY + HOUR, Span(DAY_SPAN.end, DAY_SPAN.end + HOUR)),
-    ],
-)
-def test_due_is_the_hour_that_ended_two_hours_ago_and_after_the_last_one_the_day(
-    system: System, now: datetime, span: Span | None
-) -> None:
+def turns(system: System, first: datetime, last: datetime, events_at_most: int) -> list[Span]:
+    """What is due in runs every five minutes, at some moment within them."""
+    moments = (first + 5 * n * MINUTE + timedelta(seconds=7 * n) for n in range((last - first) // (5 * MINUTE) + 1))
+    spans = (due(system.runtime.pipeline, moment, events_at_most) for moment in moments)
+    return [span for span in spans if span is not None]
+
+
+def test_each_hour_is_due_once_two_hours_after_its_end_and_after_the_last_one_the_day(system: System) -> None:
     spread(system)
-    found = due(system.runtime.pipeline, now, events_at_most=60)
-    assert found == span
+    due_at_noon = turns(system, NOON + 2 * HOUR, NOON + 4 * HOUR, events_at_most=60)
+    assert due_at_noon == [Span(NOON - HOUR, NOON), Span(NOON, NOON + HOUR), Span(NOON + HOUR, NOON + 2 * HOUR)]
+    midnight = DAY_SPAN.end + 2 * HOUR
+    assert turns(system, midnight, midnight + HOUR, events_at_most=60) == [
+        DAY_SPAN,
+        Span(DAY_SPAN.end, DAY_SPAN.end + HOUR),
+    ]
 
 
-def test_of_an_hour_that_is_too_much_another_part_is_due_at_each_hour(
+def test_an_hour_that_is_too_much_is_due_in_parts_that_leave_nothing_out(system: System) -> None:
+    spread(system)
+    parts = turns(system, NOON + 2 * HOUR + 5 * MINUTE, NOON + 3 * HOUR, events_at_most=59)
+    assert parts == [Span(NOON + 5 * n * MINUTE, NOON + 5 * (n + 1) * MINUTE) for n in range(12)]
+    assert turns(system, NOON + 3 * HOUR + 5 * MINUTE, NOON + 4 * HOUR, events_at_most=59) == [
+        Span(NOON + HOUR, NOON + 2 * HOUR)
+    ]
+
+
+def test_five_minutes_that_are_too_much_are_an_error_in_the_log(
     system: System, caplog: pytest.LogCaptureFixture
 ) -> None:
     spread(system)
-    pipeline = system.runtime.pipeline
-    first = NOON + 5 * MINUTE * ((NOON - datetime.fromtimestamp(0, NOON.tzinfo)) // HOUR % 12)
-    assert due(pipeline, NOON + 3 * HOUR, events_at_most=14) == Span(first, min(first + 10 * MINUTE, NOON + HOUR))
-    assert "too many for the timer: it checks" in caplog.text
-    assert due(pipeline, NOON + 3 * HOUR, events_at_most=4) is None
+    assert due(system.runtime.pipeline, NOON + 3 * HOUR, events_at_most=4) is None
+    assert "has more than 4 events, too many for the timer: run payments reconcile" in caplog.text
 
 
 def test_a_day_that_is_too_much_is_left_to_the_command_and_the_log_says_so(
@@ -56,8 +61,9 @@ def test_a_day_that_is_too_much_is_left_to_the_command_and_the_log_says_so(
 ) -> None:
     spread(system)
     system.deliver(messages(bodies([70], occurred_at=rfc3339(DAY_SPAN.end - MINUTE)), first=60))
-    assert due(system.runtime.pipeline, NEXT_DAY, events_at_most=60) == Span(DAY_SPAN.end - HOUR, DAY_SPAN.end)
-    assert f"has 61 events, too many for the timer: run payments reconcile --from {DAY_SPAN.day}" in caplog.text
+    next_day = DAY_SPAN.end + 2 * HOUR + MINUTE
+    assert due(system.runtime.pipeline, next_day, events_at_most=60) == Span(DAY_SPAN.end - HOUR, DAY_SPAN.end)
+    assert f"{DAY_SPAN.day} is too much for the timer: what it leaves out, payments reconcile does" in caplog.text
 
 
 def test_each_kind_of_difference_is_an_error_in_the_log(system: System, caplog: pytest.LogCaptureFixture) -> None:

@@ -45,7 +45,7 @@ def binding(function: Function) -> dict[str, Any]:
 TIMERS = {
     "maintain_partitions": "0 10 0 * * *",
     "redrive": "30 * * * * *",
-    "reconcile": "0 20 * * * *",
+    "reconcile": "0 */5 * * * *",
     "compact": "0 40 * * * *",
 }
 

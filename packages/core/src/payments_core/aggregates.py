@@ -122,12 +122,15 @@ def aggregate_histograms(metrics: pa.Table, lengths: tuple[timedelta, ...]) -> l
     summary = summary.sort_by([(key, "ascending") for key in (*keys, "end")])
 
     histograms = _histograms(table, lengths)
+    instants = {
+        micros: _instant(micros) for name in ("start", "end") for micros in pc.unique(summary[name]).to_pylist()
+    }
     rows = []
     for row in _rows(summary, [*keys, "end", "count_sum", "sum_sum", "min_min", "max_max", "zero_sum"]):
         metric_type, event_type, start, end, count, total, low, high, zeros = row
         positive, negative = histograms.get((metric_type, event_type, start, end), _EMPTY)
-        key = (metric_type, event_type, _instant(start), _instant(end))
-        rows.append(HistogramRow(*key, count, total, low, high, positive, zeros, negative))
+        times = instants[start], instants[end]
+        rows.append(HistogramRow(metric_type, event_type, *times, count, total, low, high, positive, zeros, negative))
     return rows
 
 
@@ -155,14 +158,18 @@ def _histograms(table: pa.Table, lengths: tuple[timedelta, ...]) -> dict[tuple[A
     for metric_type, event_type, start, negative, index, count in _rows(counted, [*names, "value_count"]):
         signs = shortest.setdefault((metric_type, event_type, start), [0, 0])
         signs[negative] += count << LANE * (index - lowest)
-    sums: dict[tuple[str, str, int, int], tuple[int, int]] = {}
+    result: dict[tuple[Any, ...], tuple[Buckets, Buckets]] = {}
     for length in lengths:
         micros = length // _MICROSECOND
+        sums: dict[tuple[str, str, int], tuple[int, int]] = {}
         for (metric_type, event_type, start), (positive, negative) in shortest.items():
-            key = (metric_type, event_type, start - start % micros, start - start % micros + micros)
-            known = sums.get(key, (0, 0))
-            sums[key] = (known[0] + positive, known[1] + negative)
-    return {key: (Buckets(lowest, positive), Buckets(lowest, negative)) for key, (positive, negative) in sums.items()}
+            key = metric_type, event_type, start - start % micros
+            known = sums.get(key)
+            sums[key] = (positive, negative) if known is None else (known[0] + positive, known[1] + negative)
+        for (metric_type, event_type, start), (positive, negative) in sums.items():
+            both = Buckets(lowest, positive), Buckets(lowest, negative)
+            result[metric_type, event_type, start, start + micros] = both
+    return result
 
 
 def _rows(table: pa.Table, names: list[str]) -> Iterator[tuple[Any, ...]]:

@@ -127,9 +127,9 @@ _TRANSACTION_KEY = re.compile(
 _JSON_NUMBER = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?(?=\s*(?:[,}\]]|$))")
 _JSON_TOKENS = re.compile(rb'(?:[\s{}\[\]:,]++|"[^"]*"|-?[0-9][0-9.e+-]*|true|false|null|nan|-?infinity)*+')
 
-_ESCAPE = re.compile(
-    r"\\u(?:([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|([0-9a-fA-F]{4}))|(?:\\[^u])++", re.DOTALL
-)
+_ESCAPES = re.compile(r"((?:\\u[0-9a-fA-F]{4})++)|(?:\\[^u])++", re.DOTALL)
+_ESCAPE = re.compile(r"\\u(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[0-9a-fA-F]{4})")
+_STAYS_ESCAPED = re.compile('[\x00-\x1f"\\\\\ud800-\udfff]')
 _OPAQUE = re.compile(r"(?:\\u[0-9a-fA-F]{4}|\\[^u]|%20|%[23][A-Fa-f])++", re.DOTALL)
 # Digits and separators beyond ASCII: blanks, dashes, and what has no width.
 _ODD = re.compile(
@@ -215,7 +215,7 @@ def _redact_one(body: bytes) -> tuple[bytes, int]:
     length = len(body) if encoding == "utf-8" else len(body) // 2 * 2
     text = body[:length].decode(encoding, errors)
     if "\\" in text:
-        text = _ESCAPE.sub(_unescape, text)
+        text = _ESCAPES.sub(_unescape, text)
     scan = _readable(text)
     finds = _finds(scan)
     if not finds:
@@ -233,16 +233,18 @@ def _encoding(body: bytes) -> tuple[str, str]:
     return "utf-8", "surrogateescape"
 
 
-def _unescape(escape: re.Match[str]) -> str:
-    """The character itself, where JSON lets it stand unescaped."""
-    high, low, single = escape.groups()
-    if high:
-        return chr(0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00)
-    if single:
-        character = chr(int(single, 16))
-        if character >= " " and character not in '"\\' and not "\ud800" <= character <= "\udfff":
-            return character
-    return escape[0]
+def _unescape(escapes: re.Match[str]) -> str:
+    """The characters themselves, where JSON lets them stand unescaped; a whole run of them at once."""
+    run = escapes[1]
+    if run is None:
+        return escapes[0]
+    text = bytes.fromhex(run.replace("\\u", "")).decode("utf-16-be", "surrogatepass")
+    return _ESCAPE.sub(_unescape_one, run) if _STAYS_ESCAPED.search(text) else text
+
+
+def _unescape_one(escape: re.Match[str]) -> str:
+    text = bytes.fromhex(escape[0].replace("\\u", "")).decode("utf-16-be", "surrogatepass")
+    return escape[0] if _STAYS_ESCAPED.search(text) else text
 
 
 def _readable(text: str) -> bytes:

@@ -76,20 +76,25 @@ def timestamps(values: Sequence[datetime]) -> Array:
 
 
 def decimals(values: Sequence[Decimal]) -> Array:
+    """Exact, with no more decimals than each has; equal values are encoded once."""
     dump = Transformer().get_dumper(Decimal(0), PyFormat.BINARY).dump
-    return _array("numeric", len(values), b"".join([_element(bytes(dump(value) or b"")) for value in values]))
+    return _repeating("numeric", values, lambda value: bytes(dump(value) or b""))
 
 
 def histograms(packed: Iterable[tuple[Buckets, int]]) -> Array:
-    """Packed histograms (docs/adr/0005), each with a count that none of its buckets exceeds."""
-    elements = [_packed(buckets, most) for buckets, most in packed]
-    return _array("numeric", len(elements), b"".join(elements))
+    """Packed histograms (docs/adr/0005), each with a count that none of its buckets exceeds. Most are their own; of a
+    batch whose keys have an event each, most are the same few.
+    """
+    keys = [(buckets, most < _BASE) for buckets, most in packed]
+    elements = {key: _packed(*key) for key in set(keys)}
+    return _array("numeric", len(keys), b"".join([elements[key] for key in keys]))
 
 
-def _packed(buckets: Buckets, most: int) -> bytes:
+def _packed(buckets: Buckets, small: bool) -> bytes:  # noqa: FBT001 - part of a key
+    """`small` says that no bucket has 10,000 values."""
     lowest, lanes = buckets
     size = -(-lanes.bit_length() // LANE)
-    if most < _BASE:  # then a bucket's 48 bits are its three digits as they stand
+    if small:  # then a bucket's 48 bits are its three digits as they stand
         digits = lanes.to_bytes(size * LANE // 8, "big")
     else:
         counts = buckets.counts()

@@ -85,5 +85,5 @@ def maintain(pipeline: Pipeline, settings: HostSettings) -> None:
 
 
 def reconcile(pipeline: Pipeline, settings: HostSettings) -> None:
-    """Hourly; `watch` knows what is due and logs what it finds."""
+    """Every five minutes; `watch` knows what is due and logs what it finds."""
     watch(pipeline, Kept(settings.dedup_window_days, settings.metrics_retention_days), datetime.now(UTC))

@@ -10,7 +10,7 @@ from typing import Final
 from payments.host.worker import describe
 
 REDRIVE_EVERY: Final = 60.0
-RECONCILE_EVERY: Final = 3_600.0
+RECONCILE_EVERY: Final = 300.0
 COMPACT_EVERY: Final = 3_600.0
 MAINTAIN_EVERY: Final = 86_400.0
 _log: Final = logging.getLogger("payments.timers")

@@ -4,6 +4,8 @@ Azurite writes its index of blobs every five seconds and when it is stopped in o
 """
 
 import signal
+from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
@@ -23,11 +25,14 @@ _STOP_SECONDS = 20
 
 
 class Azurite:
-    """The server of one place. Not safe for use by two at once: callers hold the place's lock."""
+    """The server of one place, with these `options` besides ours. Not safe for use by two at once: callers hold the
+    place's lock.
+    """
 
-    def __init__(self, place: Place, state: State) -> None:
+    def __init__(self, place: Place, state: State, options: Sequence[str | Path] = ()) -> None:
         self._place = place
         self._state = state
+        self._options = options
         self._launched: Launched | None = None
         self.data = place.folder / "azurite"
         self.log = place.folder / "azurite.log"
@@ -99,7 +104,7 @@ class Azurite:
         return launch(
             [
                 node(), _PROGRAM, "--location", self.data, "--blobHost", LOOPBACK, "--blobPort", str(port),
-                "--skipApiVersionCheck", "--disableTelemetry", "--silent",
+                "--skipApiVersionCheck", "--disableTelemetry", "--silent", *self._options,
             ],
             cwd=self.data,
             log=self.log,

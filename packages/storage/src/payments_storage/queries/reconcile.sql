@@ -80,7 +80,7 @@ FROM payment_metrics_5m
 WHERE window_start >= %(start)s AND window_start < %(end)s
 
 -- histograms --
--- The windows that lie within the span. The table has years, and its key begins with the names: they are walked first.
+-- The windows of these lengths that lie within the span. The table has years, and its key begins with the names: they are walked first.
 WITH RECURSIVE name AS (
     (SELECT metric_type, event_type FROM aggregate_histograms ORDER BY metric_type, event_type LIMIT 1)
     UNION ALL
@@ -97,6 +97,7 @@ SELECT
     zero_count, negative_buckets
 FROM name JOIN aggregate_histograms USING (metric_type, event_type)
 WHERE time_window_start >= %(start)s AND time_window_start < %(end)s AND time_window_end <= %(end)s
+    AND time_window_end - time_window_start = ANY (%(lengths)s)
 
 -- sequences --
 -- What has been dealt with since the day before, by hub, partition and day: an event may occur a day after it arrived.
@@ -137,8 +138,7 @@ WHERE failed.enqueued_at >= %(start)s AND failed.enqueued_at < %(end)s
     AND NOT coalesce(known.sequence_numbers @> failed.sequence_number, FALSE)
 ORDER BY failed.event_hub, failed.partition_id, failed.sequence_number
 
--- events_by_window --
--- How many events each five minutes of a span have.
-SELECT window_start, sum(total_count) FROM payment_metrics_5m
+-- events_of_span --
+-- How many events it has.
+SELECT coalesce(sum(total_count), 0) FROM payment_metrics_5m
 WHERE window_start >= %(start)s AND window_start < %(end)s
-GROUP BY window_start

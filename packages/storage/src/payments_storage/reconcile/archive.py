@@ -28,8 +28,9 @@ from payments_storage.sql import load_queries
 _SQL: Final = load_queries("reconcile")
 
 _READERS: Final = 4
-_AHEAD: Final = 16
-_CHUNK_EVENTS: Final = 20_000
+_AHEAD_FILES: Final = 16
+_AHEAD_EVENTS: Final = 20_000
+_CHUNK_EVENTS: Final = 10_000
 _NOT_READ: Final = "events of files that cannot be read are missing in every comparison below"
 
 
@@ -64,7 +65,7 @@ class Archive:
         self._container = container
 
     def events(self, snapshot: Snapshot, span: Span, files: Check, recorded: Recorded | None) -> Iterator[pa.Table]:
-        """The archived events of a span within one day, in tables of about 20,000."""
+        """The archived events of a span within one day, in tables of about 10,000."""
         chunk: list[pa.Table] = []
         size = 0
         for row, table in self._tables(snapshot, span, files):
@@ -111,6 +112,7 @@ class Archive:
     def _contents(self, snapshot: Snapshot, span: Span) -> Iterator[tuple[ManifestRow, _Content | None]]:
         """Compacted files are not read here: they are too large to be held."""
         waiting: deque[tuple[ManifestRow, Future[_Content]]] = deque()
+        ahead = 0  # events
         with ThreadPoolExecutor(_READERS, "reconcile") as readers:
             try:
                 for values in snapshot.each(_SQL["files_of_span"], start=span.start, end=span.end):
@@ -119,8 +121,10 @@ class Archive:
                         yield row, None
                         continue
                     waiting.append((row, readers.submit(self._read, row.path)))
-                    if len(waiting) >= _AHEAD:
+                    ahead += row.rows
+                    while len(waiting) > _AHEAD_FILES or ahead > _AHEAD_EVENTS:
                         row, future = waiting.popleft()
+                        ahead -= row.rows
                         yield row, future.result()
                 for row, future in waiting:
                     yield row, future.result()

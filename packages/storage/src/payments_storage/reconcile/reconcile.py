@@ -15,14 +15,15 @@ from payments_core.metrics import extract_metrics
 from payments_storage.pipeline import Pipeline
 from payments_storage.reconcile.archive import Archive, within
 from payments_storage.reconcile.findings import Findings
+from payments_storage.reconcile.histograms import Histograms
 from payments_storage.reconcile.index import Index
 from payments_storage.reconcile.metrics import Metrics
 from payments_storage.reconcile.orphans import Orphans
 from payments_storage.reconcile.payloads import deferred_events, parse_archived
+from payments_storage.reconcile.payments import Payments
 from payments_storage.reconcile.sequences import Recorded, check_sequences
 from payments_storage.reconcile.snapshot import Snapshot
 from payments_storage.reconcile.span import Span
-from payments_storage.reconcile.totals import Histograms, Payments
 
 NAMED_AT_MOST: Final = 20
 Progress = Callable[[int, str], None]

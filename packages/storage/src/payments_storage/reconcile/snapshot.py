@@ -2,20 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import RawIOBase
-from itertools import chain, count
+from itertools import count
 from typing import Any, Final, Self
 
 import pyarrow as pa
 from psycopg import Connection
-from pyarrow import csv
 
 from payments_core.event import AMOUNT, TIMESTAMP
 from payments_storage.connect import Pool, transaction
+from payments_storage.reconcile.copied import copied
 from payments_storage.sql import load_queries
 
 _SQL: Final = load_queries("reconcile")
-_BLOCK_BYTES: Final = 2 << 20
 _FETCH: Final = 1000
 
 INDEX_ROWS: Final = pa.schema([("event_id", pa.string()), ("payload_hash", pa.int64()), ("enqueued_on", pa.date32())])
@@ -58,38 +56,4 @@ class Snapshot:
 
     def copied(self, statement: str, schema: pa.Schema, **parameters: object) -> Iterator[pa.Table]:
         """The rows of a COPY in CSV as tables, to be taken to the end."""
-        with self._connection.cursor().copy(statement, parameters) as copy:
-            blocks = iter(copy)
-            first = next(blocks, None)
-            if first is None:
-                return
-            reader = csv.open_csv(
-                _Readable(chain([first], blocks)),
-                read_options=csv.ReadOptions(column_names=schema.names, block_size=_BLOCK_BYTES),
-                parse_options=csv.ParseOptions(newlines_in_values=True),
-                convert_options=csv.ConvertOptions(
-                    column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
-                ),
-            )
-            for batch in reader:
-                yield pa.Table.from_batches([batch], schema)
-
-
-class _Readable(RawIOBase):
-    """The blocks of a COPY as a file: PostgreSQL sends one for each row."""
-
-    def __init__(self, blocks: Iterator[Any]) -> None:
-        self._blocks = blocks
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        found = []
-        length = 0
-        for block in self._blocks:
-            found.append(bytes(block))
-            length += len(block)
-            if 0 <= size <= length:
-                break
-        return b"".join(found)
+        return copied(self._connection, statement, schema, parameters)

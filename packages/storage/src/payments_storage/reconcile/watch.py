@@ -1,6 +1,7 @@
-"""What the timer reconciles: every hour one hour that has come to rest, and once a day the whole day before.
+"""What the timer reconciles, of that which has come to rest: each hour, once a day the day, and hours that are too much
+for one run of a function five minutes at a time.
 
-A function may run for five minutes only: of what is too much for that a part is checked, and the log says so.
+It keeps no state: which turn it is the clock says, so that a run that fails leaves out no other.
 """
 
 import logging
@@ -15,8 +16,8 @@ from payments_storage.reconcile.reconcile import Kept, Reconciler
 from payments_storage.reconcile.span import Span
 from payments_storage.sql import load_queries
 
-EVENTS_AT_MOST: Final = 1_000_000
-"""In one run of the timer (docs/reconcile.md has the measurements)."""
+EVENTS_AT_MOST: Final = 4_000_000
+"""In one run of the timer, which has five minutes (docs/reconcile.md has the measurements)."""
 _REST: Final = timedelta(hours=2)
 """Late events go on arriving after an hour is over; each makes a file that must be read."""
 _HOUR: Final = timedelta(hours=1)
@@ -26,7 +27,7 @@ _log: Final = logging.getLogger("payments.reconcile")
 
 
 def watch(pipeline: Pipeline, kept: Kept, now: datetime, events_at_most: int = EVENTS_AT_MOST) -> Findings | None:
-    """Reconciles what is due at this hour, and logs which kinds of difference there are. None where all was too much.
+    """Reconciles what is due now, and logs which kinds of difference there are. None where nothing was, or too much.
 
     Which transactions and which amounts, only `payments reconcile` says: a log is no place for them.
     """
@@ -48,34 +49,38 @@ def _range(span: Span) -> str:
 
 
 def due(pipeline: Pipeline, now: datetime, events_at_most: int) -> Span | None:
-    """The hour that ended two hours ago; where that is the last of a day, the day."""
-    end = now - (now - EPOCH) % _HOUR - _REST
-    hour = Span(end - _HOUR, end)
+    """Of what ended two hours ago: at the end of a day the day, at the end of an hour the hour, and all of the time
+    five minutes of an hour that is too much at once. Called every five minutes, it leaves out no event of such an hour.
+    """
+    end = now - (now - EPOCH) % FIVE_MINUTES - _REST
+    part = Span(end - FIVE_MINUTES, end)
+    hour = _hour_of(part)
+    if end < hour.end:
+        return None if _fits(pipeline, hour, events_at_most) else _part(pipeline, part, events_at_most)
     day = Span.of_day(hour.day)
     if hour.end == day.end:
-        events = sum(_events_by_window(pipeline, day).values())
-        if events <= events_at_most:
+        if _fits(pipeline, day, events_at_most):
             return day
-        _log.warning("%s has %d events, too many for the timer: run payments reconcile --from %s", day, events, day.day)
-    return _part_of_hour(hour, _events_by_window(pipeline, hour), events_at_most)
-
-
-def _part_of_hour(hour: Span, events: dict[datetime, int], events_at_most: int) -> Span | None:
-    """The hour if it fits, else as many of its five minutes as do, from another start each hour."""
-    if sum(events.values()) <= events_at_most:
+        _log.warning("%s is too much for the timer: what it leaves out, payments reconcile does", day)
+    if _fits(pipeline, hour, events_at_most):
         return hour
-    windows = _HOUR // FIVE_MINUTES
-    start = hour.start + FIVE_MINUTES * ((hour.start - EPOCH) // _HOUR % windows)
-    end = start
-    total = 0
-    while end < hour.end and (total := total + events.get(end, 0)) <= events_at_most:
-        end += FIVE_MINUTES
-    checked = Span(start, end) if end > start else None
-    _log.warning("%s has %d events, too many for the timer: it checks %s", hour, sum(events.values()), checked)
-    return checked
+    return _part(pipeline, part, events_at_most)
 
 
-def _events_by_window(pipeline: Pipeline, span: Span) -> dict[datetime, int]:
+def _hour_of(part: Span) -> Span:
+    start = part.start - (part.start - EPOCH) % _HOUR
+    return Span(start, start + _HOUR)
+
+
+def _part(pipeline: Pipeline, part: Span, events_at_most: int) -> Span | None:
+    if _fits(pipeline, part, events_at_most):
+        return part
+    _log.error("%s has more than %d events, too many for the timer: run payments reconcile", part, events_at_most)
+    return None
+
+
+def _fits(pipeline: Pipeline, span: Span, events_at_most: int) -> bool:
+    """As payment_metrics_5m says; where that is wrong, there is a difference to be found."""
     with transaction(pipeline.pool, _SECONDS) as connection:
-        rows = connection.execute(_SQL["events_by_window"], {"start": span.start, "end": span.end}).fetchall()
-    return {start: int(events) for start, events in rows}
+        ((events,),) = connection.execute(_SQL["events_of_span"], {"start": span.start, "end": span.end}).fetchall()
+    return int(events) <= events_at_most
