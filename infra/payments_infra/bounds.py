@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from payments_infra.settings import Settings, SettingsError, key_of
-from payments_infra.sizes import CORES_OF_MEMORY, POSTGRES_STORAGE_GB, is_postgres_sku
+from payments_infra.sizes import POSTGRES_STORAGE_GB, WORKERS_OF_MEMORY, is_postgres_sku
 from payments_infra.together import TOGETHER
 
 _GUID: Final = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -42,7 +42,7 @@ LIMITS: Final = {
     "metrics_retention_days": Limit(1, 3650, "the Function accepts 1 day and more"),
     "failed_items_retention_days": Limit(8, 36_500, "the Function accepts 8 to 36,500; the hub redelivers for 7 days"),
     "compaction_grace_hours": Limit(1, 720, "the Function accepts 1 to 720; a reader may take an hour"),
-    "retry_budget_seconds": Limit(1, 240, "the Function is stopped after 300 seconds (functionTimeout)"),
+    "retry_budget_seconds": Limit(1, 100, "the Function accepts 1 to 100; it is stopped after 300 seconds"),
     "log_retention_days": Limit(30, 730, "a Log Analytics workspace keeps 30 to 730 days"),
     "log_daily_quota_gb": Limit(1, 10_000, "without a quota one loop of errors has no upper cost"),
     "lag_seconds": Limit(30, 86_400, "below 30 s a single retry would fire, above a day nobody would know"),
@@ -56,7 +56,7 @@ CHOICES: Final = {
     "postgres_version": (("17",), "Entra login fails on 18, see https://github.com/Azure/azure-postgresql/issues/132"),
     "postgres_storage_gb": (POSTGRES_STORAGE_GB, "Premium SSD comes in these sizes"),
     "python_version": (("3.11", "3.12", "3.13"), "Azure accepts any text here, and the app then fails silently"),
-    "instance_memory_mb": (tuple(CORES_OF_MEMORY), "Flex Consumption has instances of these sizes"),
+    "instance_memory_mb": (tuple(WORKERS_OF_MEMORY), "Flex Consumption has instances of these sizes"),
     "silence_minutes": (_WINDOW_MINUTES, "metric alerts have windows of these lengths"),
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from payments_infra.sizes import CORES_OF_MEMORY, postgres_tier, postgres_user_connections
+from payments_infra.sizes import WORKERS_OF_MEMORY, postgres_tier, postgres_user_connections
 
 
 class SettingsError(Exception):
@@ -72,7 +72,7 @@ class Settings:
     @property
     def worker_processes(self) -> int:
         """Of one Function instance: as many as it has cores (docs/settings.md)."""
-        return CORES_OF_MEMORY[self.instance_memory_mb]
+        return WORKERS_OF_MEMORY[self.instance_memory_mb]
 
     @property
     def pgbouncer(self) -> bool:

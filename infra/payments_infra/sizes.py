@@ -1,10 +1,11 @@
-"""What Azure's sizes mean: cores of a Function instance, connections and tier of a PostgreSQL size, with sources."""
+"""What Azure's sizes mean: workers of a Function instance, connections and tier of a PostgreSQL size, with sources."""
 
 import re
 from typing import Final
 
+# One for each core, the quarter of one counted as one:
 # https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#instance-sizes
-CORES_OF_MEMORY: Final = {512: 1, 2048: 1, 4096: 2}
+WORKERS_OF_MEMORY: Final = {512: 1, 2048: 1, 4096: 2}
 
 # Connections that users get, by memory in GiB: https://learn.microsoft.com/azure/postgresql/configure-maintain/concepts-limits
 _USER_CONNECTIONS: Final = {2: 35, 4: 414, 8: 844, 16: 1703, 32: 3422}

@@ -3,12 +3,15 @@
 import re
 from inspect import signature
 from pathlib import Path
+from typing import Annotated
 
 import yaml
+from pydantic import TypeAdapter
 
 from ingest.settings import IngestSettings
 from payments.commands.cost import cost
 from payments_infra.app_settings import NOT_IN_AZURE
+from payments_infra.bounds import LIMITS
 from payments_infra.components.archive import DEAD_LETTERS, EVENTS
 from payments_infra.settings import TYPES, key_of
 
@@ -118,6 +121,15 @@ def test_what_the_app_takes_for_usual_is_what_pulumi_deploys() -> None:
     shared = {key_of(name): IngestSettings.model_fields[name].default for name in numbers}
     assert {"dedupWindowDays", "metricsRetentionDays", "failedItemsRetentionDays"} <= shared.keys()
     assert shared == {key: DECLARED[key]["default"] for key in shared}
+
+
+def test_pulumi_takes_no_number_that_the_app_refuses() -> None:
+    """Else a deployment goes through, and the app does not start."""
+    shared = [name for name in IngestSettings.model_fields if name in LIMITS]
+    assert {"retry_budget_seconds", "failed_items_retention_days"} <= set(shared)
+    for name in shared:
+        app, limit = TypeAdapter(Annotated[int, *IngestSettings.model_fields[name].metadata]), LIMITS[name]
+        assert [app.validate_python(number) for number in (limit.low, limit.high)] == [limit.low, limit.high], name
 
 
 def test_the_estimate_of_costs_reckons_with_what_pulumi_deploys() -> None:
