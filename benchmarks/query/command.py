@@ -46,7 +46,7 @@ def command(store: Store, *words: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return report, figures
 
 
-def _most_memory(child: "subprocess.Popen[str]") -> int:
+def _most_memory(child: "subprocess.Popen[bytes]") -> int:
     """Waits for the end. Not ru_maxrss: a new process inherits its parent's."""
     most = 0
     while child.poll() is None:

@@ -58,7 +58,7 @@ def merged(*tables: pa.Table, late_before: datetime | None = None, run_events: i
 
 
 def written(run: Run) -> Written:
-    return run.hour, pa.concat_tables(run.tables(3))
+    return run.hour, pa.concat_tables(run.take_tables(3))
 
 
 def ids(runs: list[Written]) -> list[list[str]]:

@@ -6,7 +6,6 @@ not stretch every run over hours; it makes runs of its own.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,22 +20,37 @@ _HOUR: Final = timedelta(hours=1)
 _KEYS: Final = ["transaction_id", "occurred_at", "event_id"]
 
 
-@dataclass(frozen=True, slots=True)
 class Run:
-    """Events that all occurred in this hour (UTC), and the order in which they are to be written."""
+    """Events that all occurred in this hour (UTC). They are put in order as they are written, by the writer's thread:
+    meanwhile the next run is read, and no two of them are copied at a time.
+    """
 
-    hour: datetime
-    events: pa.Table
-    order: pa.Array
+    def __init__(self, hour: datetime, parts: list[pa.Table]) -> None:
+        self.hour = hour
+        self._parts = parts
 
-    def tables(self, rows: int) -> Iterator[pa.Table]:
-        """The events in their order, so many at a time: the whole run is never there twice."""
-        for first in range(0, self.events.num_rows, rows):
-            yield self.events.take(self.order.slice(first, rows))
+    @property
+    def times(self) -> tuple[datetime, datetime]:
+        """Of the earliest and the latest event."""
+        extents = [pc.min_max(part["occurred_at"]).as_py() for part in self._parts if part.num_rows]
+        return min(extent["min"] for extent in extents), max(extent["max"] for extent in extents)
+
+    @property
+    def rows(self) -> int:
+        return _count(self._parts)
+
+    def take_tables(self, rows: int) -> Iterator[pa.Table]:
+        """The events by transaction, so many at a time. Only once: the run is empty afterwards."""
+        # One copy more, and half the time of a take from many chunks.
+        events = pa.concat_tables(self._parts).combine_chunks()
+        self._parts = []
+        order = pc.sort_indices(events.select(_KEYS), sort_keys=[(name, "ascending") for name in _KEYS])
+        for first in range(0, events.num_rows, rows):
+            yield events.take(order.slice(first, rows))
 
 
 class Merge:
-    """Holds at most two runs, what was added last, and one run of late events."""
+    """Holds at most two runs, what was added last, and one run of late events, beside the run that is written."""
 
     def __init__(self, late_before: datetime | None, run_events: int = RUN_EVENTS) -> None:
         """Events from before `late_before` are late from the start."""
@@ -58,7 +72,7 @@ class Merge:
         self._new = []
         if self._watermark is not None:
             late, events = _cut(events, self._watermark)
-            if late.num_rows:  # an empty slice would keep the whole table in memory
+            if late.num_rows:  # see _cut_all
                 self._late.append(late)
         if events.num_rows:
             self._main.append(events)
@@ -81,18 +95,16 @@ class Merge:
         end = hour + _HOUR
         if len(times) > self._run_events:
             end = min(end, _end_of(times.combine_chunks(), self._run_events))
-        pairs = [_cut(events, end) for events in self._main]
-        self._main = [after for _, after in pairs if after.num_rows]
+        before, self._main = _cut_all(self._main, end)
         self._watermark = end if self._watermark is None else max(end, self._watermark)
-        return _by_transaction(hour, [before for before, _ in pairs])
+        return Run(hour, before)
 
     def _late_runs(self) -> Iterator[Run]:
         """A run for each hour of which there is something."""
         while _count(self._late):
             hour = _hour(min(pc.min(events["occurred_at"]).as_py() for events in self._late))
-            pairs = [_cut(events, hour + _HOUR) for events in self._late]
-            self._late = [after for _, after in pairs if after.num_rows]
-            yield _by_transaction(hour, [before for before, _ in pairs])
+            before, self._late = _cut_all(self._late, hour + _HOUR)
+            yield Run(hour, before)
 
 
 def _count(tables: list[pa.Table]) -> int:
@@ -110,6 +122,12 @@ def _end_of(times: pa.Array, count: int) -> datetime:
     return earlier if pc.any(pc.less(times, moment)).as_py() else earlier + timedelta.resolution
 
 
+def _cut_all(tables: list[pa.Table], moment: datetime) -> tuple[list[pa.Table], list[pa.Table]]:
+    """The same of many, without empty ones: an empty slice would keep its whole table in memory."""
+    pairs = [_cut(events, moment) for events in tables]
+    return [before for before, _ in pairs if before.num_rows], [after for _, after in pairs if after.num_rows]
+
+
 def _cut(events: pa.Table, moment: datetime) -> tuple[pa.Table, pa.Table]:
     """The events before the moment, and the others; whole tables, as most are, are not copied."""
     before = pc.less(events["occurred_at"], pa.scalar(moment, TIMESTAMP))
@@ -117,8 +135,3 @@ def _cut(events: pa.Table, moment: datetime) -> tuple[pa.Table, pa.Table]:
     if count in (0, events.num_rows):
         return events.slice(0, count), events.slice(count)
     return events.filter(before), events.filter(pc.invert(before))
-
-
-def _by_transaction(hour: datetime, tables: list[pa.Table]) -> Run:
-    events = pa.concat_tables(tables).combine_chunks()  # one copy more, and half the time of a take from many chunks
-    return Run(hour, events, pc.sort_indices(events.select(_KEYS), sort_keys=[(name, "ascending") for name in _KEYS]))

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from azure.storage.blob import ContainerClient
 
@@ -37,11 +36,11 @@ class Output:
         return self._blob.bytes
 
     def write(self, run: Run) -> None:
-        times = pc.min_max(run.events["occurred_at"]).as_py()
-        self.min_occurred_at = min(times["min"], self.min_occurred_at) if self.rows else times["min"]
-        self.max_occurred_at = max(times["max"], self.max_occurred_at) if self.rows else times["max"]
-        self.rows += run.events.num_rows
-        for row_group in run.tables(ROW_GROUP_EVENTS):
+        first, last = run.times
+        self.min_occurred_at = min(first, self.min_occurred_at) if self.rows else first
+        self.max_occurred_at = max(last, self.max_occurred_at) if self.rows else last
+        self.rows += run.rows
+        for row_group in run.take_tables(ROW_GROUP_EVENTS):
             self._parquet.write_table(row_group)
 
     def commit(self) -> None:
