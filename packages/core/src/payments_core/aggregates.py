@@ -159,6 +159,7 @@ def _histograms(table: pa.Table, lengths: tuple[timedelta, ...]) -> dict[tuple[A
         signs = shortest.setdefault((metric_type, event_type, start), [0, 0])
         signs[negative] += count << LANE * (index - lowest)
     result: dict[tuple[Any, ...], tuple[Buckets, Buckets]] = {}
+    none = Buckets(lowest, 0)
     for length in lengths:
         micros = length // _MICROSECOND
         sums: dict[tuple[str, str, int], tuple[int, int]] = {}
@@ -167,7 +168,7 @@ def _histograms(table: pa.Table, lengths: tuple[timedelta, ...]) -> dict[tuple[A
             known = sums.get(key)
             sums[key] = (positive, negative) if known is None else (known[0] + positive, known[1] + negative)
         for (metric_type, event_type, start), (positive, negative) in sums.items():
-            both = Buckets(lowest, positive), Buckets(lowest, negative)
+            both = Buckets(lowest, positive), Buckets(lowest, negative) if negative else none
             result[metric_type, event_type, start, start + micros] = both
     return result
 

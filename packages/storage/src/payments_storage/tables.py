@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import date
+from operator import attrgetter
 from typing import Any, Final
 
 import pgpq
@@ -210,7 +211,7 @@ def update_payment_metrics_5m(cursor: Cursor[Any], rows: list[PaymentRow], *, re
 def update_aggregate_histograms(cursor: Cursor[Any], rows: list[HistogramRow], *, rebuilt: bool = False) -> None:
     columns = _columns(_HISTOGRAM_ARRAYS, HistogramRow._fields, rows)
     for name in ("buckets", "negative_buckets"):
-        columns[name] = arrays.histograms((getattr(row, name), row.event_count) for row in rows)
+        columns[name] = arrays.histograms(map(attrgetter(name, "event_count"), rows))
     statement = _SQL["upsert_aggregate_histograms"]
     cursor.execute(_beside(statement, "aggregate_histograms") if rebuilt else statement, columns)
 
