@@ -22,9 +22,8 @@ _AHEAD_BYTES: Final = 16 << 20
 
 
 def main(dsn: str, container: str, connection_string: str) -> None:
-    # Both are fixed in the module; setattr, because the type checker knows that they are.
-    setattr(reading, "_AHEAD_BYTES", _AHEAD_BYTES)  # noqa: B010
-    setattr(module, "Merge", partial(Merge, run_events=_RUN_EVENTS))  # noqa: B010
+    reading._AHEAD_BYTES = _AHEAD_BYTES  # type: ignore[misc]
+    module.Merge = partial(Merge, run_events=_RUN_EVENTS)  # type: ignore[assignment, attr-defined]
     archive = ArchiveContainer(connection_string, container, f"{container}-dead-letters")
     with System(Database("", dsn, "", ""), archive) as system:
         report = compact(system)
