@@ -5,7 +5,9 @@ overlap, and every window is a union of the shortest ones. Rows come sorted by t
 writers then lock them in the same order.
 """
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -94,6 +96,19 @@ def aggregate_payments(events: pa.Table) -> list[PaymentRow]:
     return [PaymentRow(_instant(start), *rest) for start, *rest in _rows(grouped, names)]
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Very many tuples and no cycle among them: to look for some after every 700 would take as long as the work."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_uncollected()
 def aggregate_histograms(metrics: pa.Table, lengths: tuple[timedelta, ...]) -> list[HistogramRow]:
     """The metrics (`metrics.METRIC_SCHEMA`) per metric, event type and window of each length.
 
@@ -122,13 +137,12 @@ def aggregate_histograms(metrics: pa.Table, lengths: tuple[timedelta, ...]) -> l
     summary = summary.sort_by([(key, "ascending") for key in (*keys, "end")])
 
     histograms = _histograms(table, lengths)
-    instants = {
-        micros: _instant(micros) for name in ("start", "end") for micros in pc.unique(summary[name]).to_pylist()
-    }
+    moments = {*pc.unique(summary["start"]).to_pylist(), *pc.unique(summary["end"]).to_pylist()}
+    instants = {micros: _instant(micros) for micros in moments}
     rows = []
     for row in _rows(summary, [*keys, "end", "count_sum", "sum_sum", "min_min", "max_max", "zero_sum"]):
         metric_type, event_type, start, end, count, total, low, high, zeros = row
-        positive, negative = histograms.get((metric_type, event_type, start, end), _EMPTY)
+        positive, negative = histograms[end - start].get((metric_type, event_type, start), _EMPTY)
         times = instants[start], instants[end]
         rows.append(HistogramRow(metric_type, event_type, *times, count, total, low, high, positive, zeros, negative))
     return rows
@@ -145,8 +159,10 @@ def _widen(table: pa.Table, lengths: tuple[timedelta, ...]) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _histograms(table: pa.Table, lengths: tuple[timedelta, ...]) -> dict[tuple[Any, ...], tuple[Buckets, Buckets]]:
-    """(metric, event type, start, end) -> histograms of the positive and of the negative values.
+def _histograms(
+    table: pa.Table, lengths: tuple[timedelta, ...]
+) -> dict[int, dict[tuple[str, str, int], tuple[Buckets, Buckets]]]:
+    """Window length -> (metric, event type, start) -> histograms of the positive and of the negative values.
 
     Buckets are counted for the shortest window; the longer ones are sums of those, whole histograms at a time.
     """
@@ -158,7 +174,7 @@ def _histograms(table: pa.Table, lengths: tuple[timedelta, ...]) -> dict[tuple[A
     for metric_type, event_type, start, negative, index, count in _rows(counted, [*names, "value_count"]):
         signs = shortest.setdefault((metric_type, event_type, start), [0, 0])
         signs[negative] += count << LANE * (index - lowest)
-    result: dict[tuple[Any, ...], tuple[Buckets, Buckets]] = {}
+    result: dict[int, dict[tuple[str, str, int], tuple[Buckets, Buckets]]] = {}
     none = Buckets(lowest, 0)
     for length in lengths:
         micros = length // _MICROSECOND
@@ -167,14 +183,25 @@ def _histograms(table: pa.Table, lengths: tuple[timedelta, ...]) -> dict[tuple[A
             key = metric_type, event_type, start - start % micros
             known = sums.get(key)
             sums[key] = (positive, negative) if known is None else (known[0] + positive, known[1] + negative)
-        for (metric_type, event_type, start), (positive, negative) in sums.items():
-            both = Buckets(lowest, positive), Buckets(lowest, negative) if negative else none
-            result[metric_type, event_type, start, start + micros] = both
+        result[micros] = {
+            key: (Buckets(lowest, positive), Buckets(lowest, negative) if negative else none)
+            for key, (positive, negative) in sums.items()
+        }
     return result
 
 
 def _rows(table: pa.Table, names: list[str]) -> Iterator[tuple[Any, ...]]:
-    return zip(*(table[name].to_pylist() for name in names), strict=True)
+    return zip(*(_values(table[name].combine_chunks()) for name in names), strict=True)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """As `to_pylist`, which takes a microsecond for a decimal: equal ones are made once."""
+    if not pa.types.is_decimal128(column.type):
+        values: list[Any] = column.to_pylist()
+        return values
+    distinct = column.dictionary_encode()
+    decimals = distinct.dictionary.to_pylist()
+    return [decimals[place] for place in distinct.indices.to_pylist()]
 
 
 def _instant(micros: int) -> datetime:
