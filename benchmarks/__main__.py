@@ -70,7 +70,8 @@ def _show(console: Console, section: Section) -> None:
     for name in section.rows[0]:
         table.add_column(name.replace("_", " "), justify="right")
     for row in section.rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int | float) else str(value) for value in row.values()))
+        values = (row[name] for name in section.rows[0])
+        table.add_row(*(f"{value:,}" if isinstance(value, int | float) else str(value) for value in values))
     console.print(table)
 
 

@@ -1,6 +1,7 @@
 """How a stream of events becomes runs: nothing lost, hours apart, times in order, and late events aside."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -58,7 +59,8 @@ def merged(*tables: pa.Table, late_before: datetime | None = None, run_events: i
 
 
 def written(run: Run) -> Written:
-    return run.hour, pa.concat_tables(run.take_tables(3))
+    with ThreadPoolExecutor(1) as taker:
+        return run.hour, pa.concat_tables(run.take_tables(3, taker))
 
 
 def ids(runs: list[Written]) -> list[list[str]]:

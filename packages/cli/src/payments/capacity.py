@@ -28,14 +28,14 @@ class Costs:
     """
 
     body_bytes: int = 529
-    pipeline_us: float = 38.5
-    postgres_us: float = 20.6
+    pipeline_us: float = 33.3
+    postgres_us: float = 17.0
     metrics_bytes: int = 628
     index_bytes: int = 110
     wal_bytes: int = 1_500
-    archive_bytes: int = 160
+    archive_bytes: int = 154
     batch: int = 1000
-    batch_seconds: float = 0.025
+    batch_seconds: float = 0.02
     batch_event_us: float = 70.0
 
     def events_a_batch(self, rate: float) -> float:

@@ -1,5 +1,6 @@
 """A compacted file while it is written, and its name."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -35,12 +36,12 @@ class Output:
     def bytes(self) -> int:
         return self._blob.bytes
 
-    def write(self, run: Run) -> None:
+    def write(self, run: Run, taker: ThreadPoolExecutor) -> None:
         first, last = run.times
         self.min_occurred_at = min(first, self.min_occurred_at) if self.rows else first
         self.max_occurred_at = max(last, self.max_occurred_at) if self.rows else last
         self.rows += run.rows
-        for row_group in run.take_tables(ROW_GROUP_EVENTS):
+        for row_group in run.take_tables(ROW_GROUP_EVENTS, taker):
             self._parquet.write_table(row_group)
 
     def commit(self) -> None:

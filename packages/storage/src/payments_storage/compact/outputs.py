@@ -1,4 +1,4 @@
-"""The files of one compaction. Parquet is written by a thread of its own, while the next run is read and sorted."""
+"""The files of one compaction. One thread puts events in order, one writes Parquet, while the next run is read."""
 
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +26,7 @@ class Outputs:
         self._container = container
         self._compaction = compaction
         self._writer = ThreadPoolExecutor(1, "write")
+        self._taker = ThreadPoolExecutor(1, "order")
         self._writing: Future[None] | None = None
         self._files: list[Output] = []
         self._open: dict[datetime, Output] = {}
@@ -49,7 +50,7 @@ class Outputs:
             self._open[run.hour] = Output(self._container, path)
             self._files.append(self._open[run.hour])
         file = self._open[run.hour]
-        file.write(run)
+        file.write(run, self._taker)
         if file.bytes >= _FULL_BYTES:
             file.commit()
             del self._open[run.hour]
@@ -65,3 +66,4 @@ class Outputs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writer.shutdown()
+        self._taker.shutdown()

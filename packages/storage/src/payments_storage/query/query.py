@@ -15,9 +15,9 @@ import pyarrow as pa
 from azure.storage.blob import ContainerClient
 from pyarrow.fs import FileSystem
 
+from payments_storage.ahead import ahead
 from payments_storage.archive_dataset import open_file_system
 from payments_storage.connect import open_connection, open_container
-from payments_storage.query.ahead import ahead
 from payments_storage.query.explain import Explain
 from payments_storage.query.files import Candidate, Day, Files, Folders, Manifest
 from payments_storage.query.problems import IncompleteAnswerError, Problem, Reason, UnreadableFileError, judge
