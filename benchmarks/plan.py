@@ -27,6 +27,7 @@ SMOKE = Plan(
     workers=(2,),
     batch_sizes=(50,),
     rates=(200,),
+    rows=(1000,),
     pool=500,
     metrics=(16,),
     event_types=(10,),

@@ -111,7 +111,7 @@ class Servers:
                     INSERT INTO dynamic_metrics (
                         transaction_id, correlation_id, metric_type, metric_value, metric_data, created_at
                     )
-                    SELECT 'txn_' || left(md5(n::text), 16), md5(n::text)::uuid, name, n % 50000, '{"unit": "EUR"}',
+                    SELECT 'txn_' || left(md5(n::text), 16), md5(n::text)::uuid, name, n %% 50000, '{"unit": "EUR"}',
                         date_trunc('day', now(), 'UTC') + n * interval '1 millisecond'
                     FROM generate_series(%s::bigint / 4, %s::bigint / 4 - 1) AS n,
                         unnest(ARRAY['amount', 'fee_amount', 'processing_time_ms', 'risk_score']) AS name
