@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
@@ -108,6 +109,33 @@ def test_a_timer_that_fails_is_called_again_and_leaves_the_others_alone() -> Non
     with timers.running([(0.05, fail), (60.0, other.set)]):
         assert twice.wait(10)
         assert other.wait(10)
+
+
+def test_a_long_turn_holds_up_no_other_timer() -> None:
+    over, others = threading.Event(), threading.Semaphore(0)
+
+    def wait() -> None:
+        over.wait(60)
+
+    with timers.running([(0.05, wait), (0.05, others.release)]):
+        assert all(others.acquire(timeout=10) for _ in range(3))
+        over.set()
+
+
+def test_turns_are_those_of_the_clock() -> None:
+    """Reconcile takes the five minutes that the clock says: between two turns none may be left out."""
+    moments: list[float] = []
+    enough = threading.Event()
+
+    def note() -> None:
+        moments.append(time.time())
+        if len(moments) == 4:
+            enough.set()
+
+    with timers.running([(0.2, note)]):
+        assert enough.wait(30)
+    slots = [int(moment / 0.2) for moment in moments]
+    assert len(set(slots)) == len(slots)
 
 
 def test_batches_and_retries_are_those_of_the_function() -> None:

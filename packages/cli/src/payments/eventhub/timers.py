@@ -1,4 +1,4 @@
-"""The function app's timers, in a thread of a host that has none."""
+"""The function app's timers, in threads of a host that has none."""
 
 import logging
 import time
@@ -18,25 +18,29 @@ _log: Final = logging.getLogger("payments.timers")
 
 @contextmanager
 def running(timers: Sequence[tuple[float, Callable[[], None]]]) -> Iterator[None]:
-    """Calls each at once and then every so many seconds. What one raises is logged, and it is called again in time."""
+    """Calls each at once, and then whenever the clock has a multiple of so many seconds, as the Functions host does.
+
+    Each has a thread of its own: a long compaction holds up no redrive. What one raises is logged, and it is called
+    again in time.
+    """
     stop = Event()
-    thread = Thread(target=_turn, args=(timers, stop), name="timers", daemon=True)
-    thread.start()
+    threads = [Thread(target=_turn, args=(every, call, stop), name="timer", daemon=True) for every, call in timers]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
-def _turn(timers: Sequence[tuple[float, Callable[[], None]]], stop: Event) -> None:
-    due = [time.monotonic()] * len(timers)
-    while timers and not stop.is_set():
-        for number, (every, call) in enumerate(timers):
-            if due[number] <= time.monotonic() and not stop.is_set():
-                due[number] += every
-                try:
-                    call()
-                except Exception as error:  # noqa: BLE001 - what may end one turn must not end them all
-                    _log.error("a timer failed, and is called again in %.0f s: %s", every, describe(error))
-        stop.wait(max(0.0, min(due) - time.monotonic()))
+def _turn(every: float, call: Callable[[], None], stop: Event) -> None:
+    while not stop.is_set():
+        due = (time.time() // every + 1) * every
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - what may end one turn must not end them all
+            _log.error("a timer failed, and is called again in time: %s", describe(error))
+        while (left := due - time.time()) > 0 and not stop.is_set():
+            stop.wait(left)
