@@ -1,11 +1,15 @@
 """Reconcile's own way of reading and adding up: COPY from libpq, windows hour by hour, values of any sign."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
 import pyarrow as pa
 import pytest
 
+from payments_storage.connect import transaction
 from payments_storage.errors import StorageError
+from payments_storage.reconcile.copied import copied
 from payments_storage.reconcile.snapshot import Snapshot
 
 from .events import NOON, body, messages, rfc3339
@@ -49,6 +53,28 @@ def test_a_copy_that_breaks_off_is_an_error_of_ours_and_not_a_shorter_table(
         list(snapshot.copied(statement, ROWS))
     with Snapshot.open(system.runtime.pipeline.pool) as snapshot:
         assert snapshot.rows("SELECT 1") == [(1,)]
+
+
+def test_waiting_for_rows_ends_with_the_deadline_and_lets_other_threads_run(system: System) -> None:
+    statement = "COPY (SELECT 1, pg_sleep(600)::text) TO STDOUT (FORMAT csv)"
+    waited, ticks = Event(), []
+
+    def tick() -> None:
+        while not waited.wait(0.01):
+            ticks.append(1)
+
+    def take() -> None:
+        with transaction(system.runtime.pipeline.pool, seconds=2) as connection:
+            list(copied(connection, statement, ROWS, {}))
+
+    with ThreadPoolExecutor(1) as other:
+        other.submit(tick)
+        try:
+            with pytest.raises(StorageError, match="in time"):
+                take()
+        finally:
+            waited.set()
+    assert len(ticks) > 3
 
 
 def test_events_of_many_hours_types_and_signs_agree_and_a_bucket_below_zero_that_moved_is_seen(system: System) -> None:
