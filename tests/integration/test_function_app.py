@@ -5,11 +5,14 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from azure.functions import meta
 from azure.functions.timer import TimerRequest
+
+from payments_storage import timers
 
 from .books import Books
 from .events import DAY, NOON, NOT_JSON, TODAY, bodies, body, messages, rfc3339
@@ -150,10 +153,15 @@ def test_the_timer_may_come_twice(functions: dict[str, Callable[..., Any]], syst
 
 
 def test_the_reconcile_timer_looks_at_an_hour_at_rest_and_counts_what_differs(
-    functions: dict[str, Callable[..., Any]], system: System, caplog: pytest.LogCaptureFixture
+    functions: dict[str, Callable[..., Any]],
+    system: System,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The alert `reconcile-difference` reads that count."""
-    at_rest = datetime.now(UTC).replace(minute=30, second=0, microsecond=0) - timedelta(hours=3)
+    """The alert `reconcile-difference` reads that count. An hour's turn is in the first five minutes of one."""
+    begun = datetime.now(UTC).replace(minute=2, second=0, microsecond=0)
+    monkeypatch.setattr(timers, "datetime", SimpleNamespace(now=lambda _utc: begun))
+    at_rest = begun.replace(minute=30) - timedelta(hours=3)
     run(system, messages(bodies(range(3), occurred_at=rfc3339(at_rest)), enqueued_at=at_rest))
     with caplog.at_level(logging.INFO, "payments.reconcile"):
         functions["reconcile"](timer=TimerRequest())
