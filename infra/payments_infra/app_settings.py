@@ -82,7 +82,7 @@ def host_settings(around: Surroundings, settings: Settings) -> Values:
         "AzureWebJobsStorage__clientId": around.client_id,
         "FUNCTIONS_WORKER_PROCESS_COUNT": str(settings.worker_processes),
         "PYTHON_THREADPOOL_THREAD_COUNT": "1",
-        # Read by Arrow's allocator: memory of one batch serves the next. A seventh of the processor time of an event.
+        # Read by Arrow's allocator: memory of one batch serves the next. A ninth of the processor time of an event.
         "MIMALLOC_PURGE_DELAY": "-1",
         "APPLICATIONINSIGHTS_CONNECTION_STRING": around.insights_connection_string,
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": pulumi.Output.concat(

@@ -61,10 +61,12 @@ def consume(
         port = stack.enter_context(served(condition, health_host, health_port))
         pipeline = stack.enter_context(Pipeline(settings))
         if with_timers:
-            turns = [(timers.REDRIVE_EVERY, partial(redrive, pipeline))]
-            turns.append((timers.RECONCILE_EVERY, partial(reconcile, pipeline, settings)))
-            turns.append((timers.COMPACT_EVERY, partial(compact, pipeline, settings)))
-            turns.append((timers.MAINTAIN_EVERY, partial(maintain, pipeline, settings)))
+            # With connections of their own: all four at once would leave none for the events.
+            aside = stack.enter_context(Pipeline(settings))
+            turns = [(timers.REDRIVE_EVERY, partial(redrive, aside))]
+            turns.append((timers.RECONCILE_EVERY, partial(reconcile, aside, settings)))
+            turns.append((timers.COMPACT_EVERY, partial(compact, aside, settings)))
+            turns.append((timers.MAINTAIN_EVERY, partial(maintain, aside, settings)))
             stack.enter_context(timers.running(turns))
         logging.getLogger("payments.consume").info("health on http://%s:%d", health_host, port)
 
