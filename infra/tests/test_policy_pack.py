@@ -21,7 +21,8 @@ _SECONDS = 60
 @pytest.fixture(scope="module")
 def pack() -> Iterator[Any]:
     folder = ROOT / "infra" / "policies"
-    process = subprocess.Popen([sys.executable, str(folder)], cwd=folder, stdout=subprocess.PIPE, text=True)
+    # -u: the library writes the port and flushes nothing, so that whoever starts a pack must run it unbuffered.
+    process = subprocess.Popen([sys.executable, "-u", str(folder)], cwd=folder, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         with grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}") as channel:
