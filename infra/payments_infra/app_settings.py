@@ -59,6 +59,7 @@ def ingest_settings(settings: Settings) -> Values:
         "FAILED_ITEMS_RETENTION_DAYS": str(settings.failed_items_retention_days),
         "COMPACTION_GRACE_HOURS": str(settings.compaction_grace_hours),
         "RETRY_BUDGET_SECONDS": str(settings.retry_budget_seconds),
+        "KEYS_PER_DELIVERY": str(settings.keys_per_delivery),
     }
 
 

@@ -43,6 +43,7 @@ LIMITS: Final = {
     "failed_items_retention_days": Limit(8, 36_500, "the Function accepts 8 to 36,500; the hub redelivers for 7 days"),
     "compaction_grace_hours": Limit(1, 720, "the Function accepts 1 to 720; a reader may take an hour"),
     "retry_budget_seconds": Limit(1, 100, "the Function accepts 1 to 100; it is stopped after 300 seconds"),
+    "keys_per_delivery": Limit(100, 1_000_000, "the Function accepts 100 to 1,000,000; each makes 16 rows"),
     "log_retention_days": Limit(30, 730, "a Log Analytics workspace keeps 30 to 730 days"),
     "log_daily_quota_gb": Limit(1, 10_000, "without a quota one loop of errors has no upper cost"),
     "lag_seconds": Limit(30, 86_400, "below 30 s a single retry would fire, above a day nobody would know"),

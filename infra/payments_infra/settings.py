@@ -63,6 +63,7 @@ class Settings:
     failed_items_retention_days: int
     compaction_grace_hours: int
     retry_budget_seconds: int
+    keys_per_delivery: int
     image: str
     log_retention_days: int
     log_daily_quota_gb: int

@@ -50,6 +50,7 @@ def signals() -> Mapping[str, Signal]:
         "lag": Signal("Age of the last event stored", "s", _field("lag_s"), "max(value)"),
         "quarantined": Signal("Events quarantined", "events", _field("failed"), _SUM),
         "dead-lettered": Signal("Events in dead-lettered batches", "events", _field("dead_lettered"), _SUM),
+        "parked": Signal("Events parked for their many keys", "events", _field("parked"), _SUM),
         "deferred": Signal("Events whose file waits for Blob Storage", "events", _field("deferred"), _SUM),
         "redacted": Signal("Events with card data masked", "events", _field("redacted"), _SUM),
         "retries": Signal(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from payments_storage.dead_letters import PARKED
 from payments_storage.errors import PermanentStorageError
 from payments_storage.reconcile.span import Span
 
@@ -70,6 +71,14 @@ def test_a_dead_letter_explains_the_numbers_that_it_holds_and_no_others(system: 
         ("sequence_gap", PLACE, "3 to 3", "never dealt with"),
         ("sequence_gap", PLACE, "7 to 8", "never dealt with"),
     ]
+
+
+def test_a_parked_part_explains_its_numbers(system: System) -> None:
+    system.deliver(messages(bodies(range(3))))
+    system.deliver(messages(bodies([9]), first=9))
+    scattered = [message for message in messages(bodies(range(3, 9)), first=3) if message.sequence_number not in (5, 6)]
+    system.runtime.pipeline.dead_letters.put(delivery_of(scattered), "many keys", PARKED)
+    assert named(reconcile(system)) == []
 
 
 def test_a_gap_over_midnight_belongs_to_both_days(system: System) -> None:

@@ -19,6 +19,7 @@ from payments.failed import person
 from payments.main import app
 from payments_core.errors import ErrorCode
 from payments_core.event import Delivery
+from payments_storage.dead_letters import PARKED
 from payments_storage.pipeline import Pipeline
 from payments_storage.pipeline_settings import PipelineSettings
 
@@ -107,14 +108,17 @@ def let_the_refused_pass(queue: Queue) -> None:
 def test_list_counts_by_code_and_names_the_entries_and_what_waits_in_the_container(queue: Queue) -> None:
     letter = Delivery("payments", "3", [event(9)], [1], [NOW - timedelta(hours=5)])
     queue.pipeline.dead_letters.put(letter, "PostgreSQL was away")
+    queue.pipeline.dead_letters.put(letter, "many keys", PARKED)
     said = failed("list")
     for words in ("conflicting_duplicate", "not_json", "amount_too_fine", "payments/0/2", "txn-1"):
         assert words in said
-    assert "Dead-letter container: deliveries that wait for the redrive: 1; the oldest event is 5h " in said
+    words = "deliveries that wait for the redrive: 1; parts parked for their many keys: 1; the oldest event is 5h "
+    assert f"Dead-letter container: {words}" in said
     listed = report("list", "--code", "amount_too_fine")
     assert [(row["error_code"], row["events"]) for row in listed["summary"]] == [("amount_too_fine", 1)]
     assert [entry["sequence_number"] for entry in listed["entries"]] == [2]
-    assert (listed["dead_letter_container"]["pending"], listed["dead_letter_container"]["problem"]) == (1, None)
+    container = listed["dead_letter_container"]
+    assert (container["pending"], container["parked"], container["problem"]) == (1, 1, None)
 
 
 def test_list_shows_the_newest_first_or_the_oldest_and_nothing_where_nothing_is(queue: Queue) -> None:

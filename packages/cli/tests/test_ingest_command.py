@@ -52,6 +52,18 @@ def test_the_command_reports_in_words_and_in_json(stub: Stub, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize(("own", "keys"), [(None, "1000000"), ("700", "700")], ids=["unset", "set"])
+def test_files_are_stored_whatever_their_keys_unless_the_environment_says_otherwise(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str | None, keys: str
+) -> None:
+    if own is not None:
+        monkeypatch.setenv("KEYS_PER_DELIVERY", own)
+    stub.behave('note["keys"] = os.environ["KEYS_PER_DELIVERY"]')
+    payments(stub, str(write(tmp_path / "events", [event_line(1)])), "--workers", "1")
+    assert [note["keys"] for note in stub.notes()] == [keys]
+
+
+@pytest.mark.usefixtures("configured")
 def test_the_command_fails_when_it_gave_up(stub: Stub, tmp_path: Path) -> None:
     stub.behave("if sequence[0] == 20: raise ValueError")
     file = write(tmp_path / "events", [event_line(number) for number in range(50)])

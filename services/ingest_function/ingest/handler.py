@@ -27,7 +27,8 @@ class Handler:
         outcome = self._intake.take(delivery)
         _log.info(
             "partition=%s sequence=%d..%d delivered=%d archived=%d deferred=%d duplicates=%d failed=%d "
-            "failed_before=%d dead_lettered=%d metrics=%d unusable_metrics=%d redacted=%d files=%d lag_s=%.1f ms=%.1f",
+            "failed_before=%d dead_lettered=%d parked=%d metrics=%d unusable_metrics=%d redacted=%d files=%d "
+            "lag_s=%.1f ms=%.1f",
             delivery.partition_id,
             delivery.sequence_numbers[0],
             delivery.sequence_numbers[-1],
@@ -38,6 +39,7 @@ class Handler:
             outcome.failed,
             outcome.failed_before,
             outcome.dead_lettered,
+            outcome.parked,
             outcome.metrics,
             outcome.unusable_metrics,
             outcome.redacted,

@@ -87,6 +87,13 @@ def _deliver(system: System, batch: list[Message]) -> tuple[Cost, Outcome]:
     return Cost(time.perf_counter() - clock, _cpu(system) - cpu), outcome
 
 
+def _redrive(system: System) -> Cost:
+    """What was parked is stored; archive files that were deferred are not due yet."""
+    cpu, clock = _cpu(system), time.perf_counter()
+    system.runtime.pipeline.redrive.run(600)
+    return Cost(time.perf_counter() - clock, _cpu(system) - cpu)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=10_000, help="bodies a batch (10000)")
@@ -100,18 +107,20 @@ def main() -> None:
             batch = messages(KINDS[kind](arguments.events))
             costs: list[Cost] = []
             again: list[Cost] = []
+            redriven: list[Cost] = []
             for _ in range(arguments.repeat):
                 with open_system() as system:
                     cost, outcome = _deliver(system, batch)
                     costs.append(cost)
                     again.append(_deliver(system, batch)[0])
-            best, second = (Cost(*map(min, zip(*each, strict=True))) for each in (costs, again))
+                    redriven.append(_redrive(system))
+            best, second, later = (Cost(*map(min, zip(*each, strict=True))) for each in (costs, again, redriven))
             good = best if good is None or kind == "good" else good  # the first run of all is a cold one
             print(  # noqa: T201 - a command
                 f"{kind:30} {best.clock:7.2f} s {best.clock / good.clock:6.2f} x   CPU {best.cpu:6.2f} s "
-                f"{best.cpu / good.cpu:6.2f} x   again {second.cpu / good.cpu:5.2f} x   stored {outcome.archived} "
-                f"deferred {outcome.deferred} failed {outcome.failed} dead-lettered {outcome.dead_lettered} "
-                f"files {len(outcome.files)}",
+                f"{best.cpu / good.cpu:6.2f} x   again {second.cpu / good.cpu:5.2f} x   "
+                f"redrive {later.cpu / good.cpu:5.2f} x   stored {outcome.archived} deferred {outcome.deferred} "
+                f"failed {outcome.failed} parked {outcome.parked} files {len(outcome.files)}",
                 flush=True,
             )
 

@@ -25,6 +25,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 # Scalars have types throughout the columns' way: without one, pyarrow looks for packages that are not there, each time.
 _ZERO: Final = pa.scalar(Decimal(0), AMOUNT)
 _EMPTY: Final = (Buckets(0, 0), Buckets(0, 0))
+_MORE_THAN_WINDOWS: Final = pa.scalar(1 << 40, pa.int64())  # there are seconds in 30,000 years
 DEFAULT_WINDOWS: Final = (timedelta(minutes=1), FIVE_MINUTES, timedelta(hours=1), timedelta(days=1))
 
 
@@ -76,6 +77,16 @@ def window_start(instants: pa.Array, length: timedelta) -> pa.Array:
     """The start (int64, microseconds since the epoch) of each instant's window; instants are 1970 or later."""
     micros = _micros(length)
     return pc.multiply(pc.divide(instants.cast(pa.int64()), micros), micros)
+
+
+def aggregate_keys(events: pa.Table, shortest: timedelta) -> pa.Array:
+    """A number (int64) for each event; two are equal where event type and shortest window are.
+
+    Each of them makes a row of `aggregate_histograms` for every metric and window length.
+    """
+    types = events["event_type"].combine_chunks().dictionary_encode().indices.cast(pa.int64())
+    windows = pc.divide(events["occurred_at"].combine_chunks().cast(pa.int64()), _micros(shortest))
+    return pc.add(pc.multiply(types, _MORE_THAN_WINDOWS), windows)
 
 
 def _micros(length: timedelta) -> pa.Scalar:

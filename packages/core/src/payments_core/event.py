@@ -1,10 +1,10 @@
 """The shapes of the core: where a batch came from, a normalized transaction, and a rejection."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, Self
 
 import pyarrow as pa
 
@@ -51,6 +51,18 @@ class Delivery:
     sequence_numbers: list[int]
     enqueued_at: list[datetime]
     redactions: Mapping[int, int] = field(default_factory=dict)
+
+    def part(self, indexes: Sequence[int]) -> Self:
+        """The bodies at these places, which must be sorted, as a delivery of their own."""
+        return replace(
+            self,
+            bodies=[self.bodies[index] for index in indexes],
+            sequence_numbers=[self.sequence_numbers[index] for index in indexes],
+            enqueued_at=[self.enqueued_at[index] for index in indexes],
+            redactions={
+                place: self.redactions[index] for place, index in enumerate(indexes) if index in self.redactions
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from payments_core.split import split_by_most
+
 ROOT: Final = "raw_events"
 DAYS_AT_MOST: Final = 32
 """Of one transaction: each is a file. A batch of thousands of days must not hold up its partition."""
@@ -51,10 +53,4 @@ def plan_files(events: pa.Table) -> list[PlannedFile]:
 
 def split_by_days(events: pa.Table, at_most: int = DAYS_AT_MOST) -> tuple[pa.Table, pa.Table]:
     """The events of the days (UTC) that have most of them, so many days at most, and the others; in their order."""
-    days = events["occurred_at"].cast(pa.date32())
-    counts = pc.value_counts(days)
-    if len(counts) <= at_most:
-        return events, events.slice(0, 0)
-    most = counts.take(pc.sort_indices(counts.field("counts"), sort_keys=[("", "descending")])[:at_most])
-    chosen = pc.is_in(days, most.field("values"))
-    return events.filter(chosen), events.filter(pc.invert(chosen))
+    return split_by_most(events, events["occurred_at"].combine_chunks().cast(pa.date32()), at_most)

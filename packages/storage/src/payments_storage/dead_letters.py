@@ -1,9 +1,10 @@
-"""The dead-letter container: whole deliveries that PostgreSQL could not take, as Parquet files, oldest first.
+"""The dead-letter container: deliveries that PostgreSQL could not take, and parked parts of some; oldest first.
 
-A file holds the exact bodies and positions. Its name comes from the delivery, so that the same one again is one file.
+A Parquet file holds the exact bodies and positions. Its name comes from them, so that the same again is one file.
 """
 
 import re
+from array import array
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from payments_core.event import TIMESTAMP, Delivery
 from payments_storage.errors import PermanentStorageError, blob_errors
 
 PENDING: Final = "pending/"
+PARKED: Final = "parked/"
 UNREADABLE: Final = "unreadable/"
 SCHEMA: Final = pa.schema(
     [
@@ -58,8 +60,8 @@ class DeadLetters:
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
-    def put(self, delivery: Delivery, reason: str) -> str:
-        """Writes the delivery, or raises StorageError. Returns the name."""
+    def put(self, delivery: Delivery, reason: str, folder: str = PENDING) -> str:
+        """Writes the delivery into the folder, or raises StorageError. Returns the name."""
         columns = {
             "body": delivery.bodies,
             "sequence_number": delivery.sequence_numbers,
@@ -70,7 +72,7 @@ class DeadLetters:
         table = pa.table(columns, SCHEMA).replace_schema_metadata(notes)
         sink = BytesIO()
         pq.write_table(table, sink, compression="zstd")
-        name = _name(delivery)
+        name = folder + _name(delivery)
         with blob_errors(f"write {name}"):
             self._container.upload_blob(name, sink.getvalue(), overwrite=True)
         return name
@@ -78,6 +80,10 @@ class DeadLetters:
     def pending(self) -> Iterator[DeadLetter]:
         """By the time at which the hub took their first event, the oldest first."""
         return self._list(PENDING)
+
+    def parked(self) -> Iterator[DeadLetter]:
+        """What a delivery could do without, in the same order: it comes after everything else that waits."""
+        return self._list(PARKED)
 
     def unreadable(self) -> Iterator[DeadLetter]:
         """What was set aside because no delivery could be read from it."""
@@ -111,7 +117,7 @@ class DeadLetters:
 
     def set_aside(self, letter: DeadLetter) -> None:
         """Moves what cannot be read out of the redrive's way, for a person to look at."""
-        name = UNREADABLE + letter.name.removeprefix(PENDING)
+        name = UNREADABLE + letter.name.rpartition("/")[2]
         with blob_errors(f"set aside {letter.name}"), suppress(ResourceNotFoundError):
             data = self._container.download_blob(letter.name).readall()
             self._container.upload_blob(name, data, overwrite=True)
@@ -120,7 +126,7 @@ class DeadLetters:
 
 def sequence_numbers(name: str) -> tuple[str, int, int] | None:
     """Partition, first and last sequence number that a letter's name tells."""
-    found = re.search(r"_p([A-Za-z0-9_-]+?)-(\d+)-(\d+)\.parquet$", name)
+    found = re.search(r"_p([A-Za-z0-9_-]+?)-(\d+)-(\d+)(?:_[0-9a-f]{8})?\.parquet$", name)
     return (found[1], int(found[2]), int(found[3])) if found else None
 
 
@@ -128,8 +134,12 @@ def _name(delivery: Delivery) -> str:
     stamp = delivery.enqueued_at[0].astimezone(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     hub = f"{_UNSAFE.sub('_', delivery.event_hub)[:60]}-{sha256(delivery.event_hub.encode()).hexdigest()[:8]}"
     partition = _UNSAFE.sub("_", delivery.partition_id)
-    first, last = delivery.sequence_numbers[0], delivery.sequence_numbers[-1]
-    return f"{PENDING}{stamp}_{hub}_p{partition}-{first}-{last}.parquet"
+    numbers = delivery.sequence_numbers
+    first, last = numbers[0], numbers[-1]
+    # Two parts of overlapping deliveries may begin and end alike and yet not hold the same events.
+    whole = last - first + 1 == len(numbers)
+    which = "" if whole else "_" + sha256(array("q", numbers).tobytes()).hexdigest()[:8]
+    return f"{stamp}_{hub}_p{partition}-{first}-{last}{which}.parquet"
 
 
 def _letter(blob: BlobProperties) -> DeadLetter:

@@ -2,7 +2,8 @@
 
 transient failure    -> again, with backoff and jitter, within a budget of time
 an event refused     -> the batch is halved until that event stands alone; it is quarantined, the rest is stored
-too many keys        -> the batch is halved until each transaction is of a bounded size (docs/adr/0010)
+too many keys        -> the events that share theirs with fewest others are parked in the dead-letter container for the
+                        redrive, which halves a batch until each transaction is of a bounded size (docs/adr/0028)
 Blob Storage away    -> the events are counted, their archive file is left to the redrive
 PostgreSQL away      -> the whole delivery goes to the dead-letter container
 both away            -> raised: the host holds the partition and delivers the same batch again
@@ -25,7 +26,7 @@ from payments_core.event import Delivery, Rejection
 from payments_core.guard import redact
 from payments_core.repeats import Identity
 from payments_storage.archive_memory import ArchiveMemory
-from payments_storage.dead_letters import DeadLetters
+from payments_storage.dead_letters import PARKED, DeadLetters
 from payments_storage.errors import (
     ArchiveUnavailableError,
     DatabaseUnavailableError,
@@ -43,12 +44,14 @@ _ARCHIVE_AWAY_SECONDS: Final = 60
 """For so long after Blob Storage was away, batches do not even try: counting goes on at full speed."""
 _LAST_RESORT_SECONDS: Final = 10
 """The budget of the commit without the archive."""
+_MANY_KEYS: Final = "the batch has more aggregate keys than KEYS_PER_DELIVERY"
 
 
 class Intake:
     """Shared by the threads of a worker process; keeps nothing between two deliveries.
 
-    `budget_seconds` bounds the time in which a new attempt may begin. Events that were enqueued more than
+    `budget_seconds` bounds the time in which a new attempt may begin, `keys_at_most` the aggregates that `take` may
+    touch: event types by shortest windows. Events that were enqueued more than
     `dedup_window_days` before today are looked up in the archive, since their ids may be forgotten.
     """
 
@@ -60,6 +63,7 @@ class Intake:
         dead_letters: DeadLetters,
         *,
         budget_seconds: float,
+        keys_at_most: int,
         dedup_window_days: int,
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
@@ -68,6 +72,7 @@ class Intake:
         self._memory = memory
         self._dead_letters = dead_letters
         self._budget_seconds = budget_seconds
+        self._keys_at_most = keys_at_most
         self._window = timedelta(days=dedup_window_days)
         self._today = today
         self._archive_away_until = 0.0
@@ -88,12 +93,22 @@ class Intake:
         reason = "Blob Storage was away a moment ago"
         if time.monotonic() >= self._archive_away_until:
             try:
-                return self.commit(delivery, batch)
+                return self._commit_or_park(delivery, batch)
             except ArchiveUnavailableError as error:
                 reason = str(error)
                 _log.error("archive deferred %s: %s", _where(delivery), reason)
                 self._archive_away_until = time.monotonic() + _ARCHIVE_AWAY_SECONDS
         return self.commit(delivery, batch, defer_archive=reason)
+
+    def _commit_or_park(self, delivery: Delivery, batch: ParsedBatch) -> Outcome:
+        """What is dear is parked only when the rest is stored: until then the whole delivery may come again."""
+        now, later = self._unit_of_work.most_shared(batch.events, self._keys_at_most)
+        outcome = self.commit(delivery, replace(batch, events=now))
+        if not later.num_rows:
+            return outcome
+        name = self._dead_letters.put(delivery.part(later["index"].to_pylist()), _MANY_KEYS, PARKED)
+        _log.warning("parked %d of %s (%s): %s", later.num_rows, _where(delivery), name, _MANY_KEYS)
+        return outcome + Outcome(delivered=later.num_rows, parked=later.num_rows)
 
     def parse(self, delivery: Delivery) -> ParsedBatch:
         """Each body as an event or a rejection, also where our own code fails on one."""
@@ -110,7 +125,7 @@ class Intake:
         for index in range(len(delivery.bodies)):
             try:
                 with our_defects(Stage.DECODE):
-                    alone = self._parser.parse_and_normalize(_only(delivery, index))
+                    alone = self._parser.parse_and_normalize(delivery.part([index]))
             except EventRefusedError as refusal:
                 _log.error("%s: %s", _where(delivery, index), refusal)
                 rejections.append(Rejection(index, refusal.stage, refusal.code, str(refusal)))
@@ -201,16 +216,6 @@ def _refused(event: pa.Table, refusal: EventRefusedError) -> Rejection:
         message=str(refusal),
         event_id=row["event_id"],
         transaction_id=row["transaction_id"],
-    )
-
-
-def _only(delivery: Delivery, index: int) -> Delivery:
-    return replace(
-        delivery,
-        bodies=[delivery.bodies[index]],
-        sequence_numbers=[delivery.sequence_numbers[index]],
-        enqueued_at=[delivery.enqueued_at[index]],
-        redactions={0: delivery.redactions[index]} if index in delivery.redactions else {},
     )
 
 

@@ -9,10 +9,11 @@ from payments_storage.raw_event_store import ArchiveFile
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Counts of events: `delivered` is the sum of the next six, always.
+    """Counts of events: `delivered` is the sum of the next seven, always.
 
     `deferred`: counted, and their archive file is left to the redrive. `failed_before`: quarantined already.
     `dead_lettered`: nothing was stored, and the whole delivery waits in the dead-letter container.
+    `parked`: they wait there because the delivery had too many aggregate keys; its other events are stored.
     """
 
     delivered: int = 0
@@ -22,6 +23,7 @@ class Outcome:
     failed: int = 0
     failed_before: int = 0
     dead_lettered: int = 0
+    parked: int = 0
     metrics: int = 0
     unusable_metrics: int = 0
     redacted: int = 0

@@ -41,6 +41,7 @@ class Pipeline:
             ArchiveMemory(self.pool, self.container),
             self.dead_letters,
             budget_seconds=settings.retry_budget_seconds,
+            keys_at_most=settings.keys_per_delivery,
             dedup_window_days=settings.dedup_window_days,
         )
         self.deferred_archive = DeferredArchive(self.pool, self.container, self.parser)

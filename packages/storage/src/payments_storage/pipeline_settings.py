@@ -26,6 +26,9 @@ class PipelineSettings(StorageSettings):
     retry_budget_seconds: int = Field(
         60, ge=1, le=100, description="how long a delivery is tried again; the function's time limit is 300 seconds"
     )
+    keys_per_delivery: int = Field(
+        500, ge=100, le=1_000_000, description="event types by shortest windows that one delivery may touch at once"
+    )
 
     @field_validator("aggregate_windows", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Brings back by itself what only had to wait: dead-lettered deliveries, then deferred archive files; oldest first.
+"""Brings back by itself what only had to wait, oldest first: dead letters, deferred archive files, parked events.
 
 What fails though the services answer is tried again with growing pauses, a bounded number of times, and then lies in
 failed_items for a person. Two redrives at once do no harm: whatever the other one has done is a duplicate.
@@ -6,7 +6,7 @@ failed_items for a person. Two redrives at once do no harm: whatever the other o
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -59,17 +59,21 @@ class Redrive:
         until = time.monotonic() + seconds
         report = RedriveReport()
         try:
-            for letter in self._dead_letters.pending():
-                if time.monotonic() >= until:
-                    return report
-                if letter.next_attempt_at <= self._now():
-                    report = self._bring_back(letter, report)
+            for letter in self._due(self._dead_letters.pending(), until):
+                report = self._bring_back(letter, report)
             while time.monotonic() < until and (count := self._deferred.write_next()):
                 report = replace(report, archived=report.archived + count)
+            for letter in self._due(self._dead_letters.parked(), until):
+                report = self._bring_back(letter, report)
         except TransientStorageError as error:
             _log.warning("redrive stopped: %s", error)
             report = replace(report, stopped=str(error))
         return report
+
+    def _due(self, letters: Iterator[DeadLetter], until: float) -> Iterator[DeadLetter]:
+        while time.monotonic() < until and (letter := next(letters, None)):
+            if letter.next_attempt_at <= self._now():
+                yield letter
 
     def _bring_back(self, letter: DeadLetter, report: RedriveReport) -> RedriveReport:
         try:

@@ -12,16 +12,18 @@ from datetime import timedelta
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from azure.storage.blob import ContainerClient
 from psycopg import Cursor
 
-from payments_core.aggregates import aggregate_histograms, aggregate_payments, window_start
+from payments_core.aggregates import aggregate_histograms, aggregate_keys, aggregate_payments
 from payments_core.batch import ParsedBatch
 from payments_core.errors import Stage
 from payments_core.event import Delivery, Rejection
 from payments_core.metrics import extract_metrics
 from payments_core.repeats import Identity, first_of_each, identities, judge_repeats
 from payments_core.rules import MetricRule
+from payments_core.split import split_by_most
 from payments_storage import tables
 from payments_storage.archive_path import DAYS_AT_MOST, split_by_days
 from payments_storage.connect import Pool, transaction
@@ -62,8 +64,13 @@ class UnitOfWork:
         """Whether the events would touch so many aggregates that they should be committed in parts."""
         if events.num_rows <= KEYS_AT_MOST:
             return False
-        keys = pa.table({"type": events["event_type"], "start": window_start(events["occurred_at"], self._windows[0])})
-        return bool(keys.group_by(keys.column_names).aggregate([]).num_rows > KEYS_AT_MOST)
+        return bool(pc.count_distinct(aggregate_keys(events, self._windows[0])).as_py() > KEYS_AT_MOST)
+
+    def most_shared(self, events: pa.Table, keys_at_most: int) -> tuple[pa.Table, pa.Table]:
+        """The events of so many aggregate keys at most, of those with most events, and the others."""
+        if events.num_rows <= keys_at_most:
+            return events, events.slice(0, 0)
+        return split_by_most(events, aggregate_keys(events, self._windows[0]), keys_at_most)
 
     def commit(
         self,

@@ -19,6 +19,8 @@ from payments.meter import Meter
 from payments_storage.settings import SettingsError, StorageSettings
 
 _INTERRUPTED_STATUS: Final = 130
+# Nobody else waits for this partition: a file of years is stored here and now, and not left to a redrive.
+_DEFAULTS: Final = {"KEYS_PER_DELIVERY": "1000000"}
 
 
 def ingest(
@@ -64,6 +66,7 @@ def ingest(
             batch_size=batch_size,
             max_retries=max_retries,
             enqueue_time_of=enqueue_time_of,
+            defaults=_DEFAULTS,
             progress=show,
             warn=meter.say,
         )

@@ -8,7 +8,10 @@ from typing import Any, Final
 from payments_storage.outcome import Outcome
 
 _SILENCE_SECONDS: Final = 60.0
-_COUNTED: Final = ("delivered", "archived", "deferred", "duplicates", "failed", "failed_before", "dead_lettered")
+_COUNTED: Final = (
+    *("delivered", "archived", "deferred", "duplicates", "failed", "failed_before", "dead_lettered"),
+    "parked",
+)
 
 
 class Condition:

@@ -105,7 +105,8 @@ class Consumer:
                 continue
             self._condition.done(delivery.partition_id, outcome)
             _log.info(
-                "%s delivered=%d archived=%d deferred=%d duplicates=%d failed=%d failed_before=%d dead_lettered=%d",
+                "%s delivered=%d archived=%d deferred=%d duplicates=%d failed=%d failed_before=%d dead_lettered=%d "
+                "parked=%d",
                 _where(delivery),
                 outcome.delivered,
                 outcome.archived,
@@ -114,6 +115,7 @@ class Consumer:
                 outcome.failed,
                 outcome.failed_before,
                 outcome.dead_lettered,
+                outcome.parked,
             )
             return True
         return False

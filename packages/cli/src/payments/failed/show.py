@@ -44,9 +44,11 @@ def _table(console: Console, names: tuple[str, ...], rows: list[tuple[str, ...]]
 def waiting_text(waiting: Waiting, now: datetime) -> str:
     if waiting.problem is not None:
         return f"Dead-letter container: cannot be looked at. {waiting.problem}"
-    if not waiting.pending and not waiting.unreadable:
+    if not waiting.pending and not waiting.parked and not waiting.unreadable:
         return "Dead-letter container: empty."
     parts = [f"deliveries that wait for the redrive: {waiting.pending:,}"]
+    if waiting.parked:
+        parts.append(f"parts parked for their many keys: {waiting.parked:,}")
     if waiting.oldest is not None:
         parts.append(f"the oldest event is {age(waiting.oldest, now)} old")
     if waiting.attempts:

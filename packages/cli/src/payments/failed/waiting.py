@@ -1,4 +1,4 @@
-"""The other half of the queue: whole deliveries in the dead-letter container, which the redrive brings back."""
+"""The other half of the queue: deliveries, and parked parts of some, which the redrive brings back."""
 
 import re
 from dataclasses import dataclass
@@ -13,9 +13,13 @@ _STAMP: Final = re.compile(r"^[^/]+/(\d{8}T\d{12})Z_")
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Deliveries that wait, and that could not be read; the first ones' oldest event. `problem`: nobody could look."""
+    """Deliveries that wait, whole or a parked part, and such as could not be read. `problem`: nobody could look.
+
+    `oldest` is the oldest event of those that wait, `attempts` the most that one of them has had.
+    """
 
     pending: int = 0
+    parked: int = 0
     oldest: datetime | None = None
     attempts: int = 0
     unreadable: int = 0
@@ -24,11 +28,13 @@ class Waiting:
 
 def waiting_deliveries(letters: DeadLetters) -> Waiting:
     try:
-        pending = list(letters.pending())
+        pending, parked = list(letters.pending()), list(letters.parked())
+        first = [_enqueued_at(each[0].name) for each in (pending, parked) if each]
         return Waiting(
             pending=len(pending),
-            oldest=_enqueued_at(pending[0].name) if pending else None,
-            attempts=max((letter.attempts for letter in pending), default=0),
+            parked=len(parked),
+            oldest=min(filter(None, first), default=None),
+            attempts=max((letter.attempts for letter in pending + parked), default=0),
             unreadable=sum(1 for _ in letters.unreadable()),
         )
     except StorageError as error:

@@ -7,11 +7,12 @@ is sent again until it is taken.
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
+from types import MappingProxyType
 
 from payments.errors import Status, UserError
 from payments.host import function
@@ -37,10 +38,12 @@ def run_host(
     batch_size: int | None = None,
     max_retries: int | None = None,
     enqueue_time_of: Callable[[str], datetime | None] = lambda _: None,
+    defaults: Mapping[str, str] = MappingProxyType({}),
     progress: Callable[[Progress], None] = lambda _: None,
     warn: Callable[[str], None] = _on_stderr,
 ) -> HostReport:
-    """Ingest files (`-` is standard input) one after the other; the function finds its settings in the environment.
+    """Ingest files (`-` is standard input) one after the other; the function finds its settings in the environment,
+    and in `defaults` what that does not have.
 
     `enqueue_time_of` tells when an event hub's events arrived if they are known already; then they arrive at that time
     again. `batch_size` is host.json's if it is not given, and retries have no end.
@@ -52,7 +55,7 @@ def run_host(
     policy = Policy(partitions, batch_size or function.batch_size(function_folder), max_retries)
     tally = Tally()
     arrived = datetime.min.replace(tzinfo=UTC)
-    with Workers(workers, function_folder) as pool:
+    with Workers(workers, function_folder, defaults) as pool:
         for argument in arguments:
             with opened(argument, partitions) as source:
                 arrived = enqueue_time_of(source.hub_name) or _now_after(arrived)

@@ -1,8 +1,10 @@
 """The worker processes: invocations go to them in turn, and whatever they say comes into one inbox."""
 
+import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -43,9 +45,10 @@ class _Worker:
 class Workers:
     """As many processes as the host's FUNCTIONS_WORKER_PROCESS_COUNT would give."""
 
-    def __init__(self, count: int, folder: Path) -> None:
+    def __init__(self, count: int, folder: Path, defaults: Mapping[str, str]) -> None:
         self.inbox: SimpleQueue[object] = SimpleQueue()
         self._folder = folder
+        self._environment = {**defaults, **os.environ}
         self._started = 0
         self._turn = 0
         self._running: dict[int, _Worker] = {}
@@ -109,6 +112,7 @@ class Workers:
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 process_group=0,
+                env=self._environment,
             )
         self._started += 1
         connection = Connection(ours.detach())

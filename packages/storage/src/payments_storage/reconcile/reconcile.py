@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Final
 
 import pyarrow as pa
@@ -70,7 +71,8 @@ class Reconciler:
         return findings
 
     def _letters(self) -> set[str]:
-        return {letter.name for letter in self._pipeline.dead_letters.pending()}
+        letters = self._pipeline.dead_letters
+        return {letter.name for letter in chain(letters.pending(), letters.parked())}
 
     def _part(self, snapshot: Snapshot, part: Span, findings: Findings) -> None:
         """A UTC day, or a part of one."""

@@ -73,7 +73,7 @@ def check_sequences(snapshot: Snapshot, span: Span, letters: Iterable[str], chec
 def _of_letters(hub: str, partition: str, letters: Iterable[str]) -> list[tuple[int, int]]:
     """The numbers that wait in dead letters of this partition, sorted; their names tell (`dead_letters`)."""
     digest = sha256(hub.encode()).hexdigest()[:_HUB_DIGITS]
-    pattern = re.compile(rf"-{digest}_p{re.escape(partition)}-(\d+)-(\d+)\.parquet$")
+    pattern = re.compile(rf"-{digest}_p{re.escape(partition)}-(\d+)-(\d+)(?:_[0-9a-f]{{8}})?\.parquet$")
     found = (pattern.search(name) for name in letters)
     return sorted((int(match[1]), int(match[2])) for match in found if match)
 
