@@ -105,7 +105,7 @@ def log_alerts(s: Settings) -> list[LogAlertRule]:
         LogAlertRule("retries", 2, "Batches are tried again and again", of["retries"], more, 20, 15),
         LogAlertRule("invocations-failed", 1, "The ingest function fails", of["failures"], more, 5, 15),
         LogAlertRule("dead-letters", 1, "Whole batches wait in Blob Storage", of["dead-lettered"], more, 0, 15),
-        LogAlertRule("events-parked", 2, "Somebody sends very many keys", of["parked"], more, 0, 60, 15),
+        LogAlertRule("events-parked", 2, "Somebody sends very many keys", of["parked"], more, 10_000, 60, 15),
         LogAlertRule("archive-deferred", 2, "Files wait for Blob Storage", of["deferred"], more, 0, 15),
         LogAlertRule("failed-items", 2, "Events are quarantined", of["quarantined"], more, 100, 60, 15),
         LogAlertRule("redrive-set-aside", 2, "A dead letter will not come back", of["set-aside"], more, 0, 60, 15),
