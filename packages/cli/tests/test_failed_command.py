@@ -228,6 +228,12 @@ def test_a_replay_that_a_service_stops_says_so_and_what_to_do(queue: Queue) -> N
         (["list", "--until", "2026-01-31T12:00:00"], "a time with an offset"),
         (["list", "--event-id", "17"], "is no UUID"),
         (["list", "--stage", "paint"], "Invalid value for '--stage'"),
+        (["list", "--since", "999999d"], "before or after any time there is"),
+        (["list", "--until", "9999-12-31T23:59:59-01:00"], "before or after any time there is"),
+        (["list", "--id", "9223372036854775808"], "Invalid value for '--id'"),
+        (["show", "9223372036854775808"], "Invalid value for 'ID'"),
+        (["replay", "--transaction-id", "\udcff"], "--transaction-id is not UTF-8 text"),
+        (["discard", "--all", "--reason", "\udcff"], "--reason is not UTF-8 text"),
     ],
 )
 def test_wrong_usage_is_explained_before_anything_is_looked_at(arguments: list[str], said: str) -> None:

@@ -98,7 +98,12 @@ def list_(
 @app.command("show")
 def show_(
     *,
-    ids: Annotated[list[int], typer.Argument(metavar="ID", help="Entries, as `payments failed list` numbers them.")],
+    ids: Annotated[
+        list[int],
+        typer.Argument(
+            metavar="ID", min=1, max=options.LARGEST_ID, help="Entries, as `payments failed list` numbers them."
+        ),
+    ],
     payload_to: Annotated[
         Path | None,
         typer.Option(help="Write the exact bytes of the one entry to a new file that only you can read."),
@@ -227,6 +232,7 @@ def discard(
         event_id=event_id,
     )
     filters = options.must_choose(filters, everything=everything)
+    options.must_be_text("--reason", reason)
     if not reason.strip():
         raise UserError("--reason is blank. Say why these events are given up.", Status.WRONG_USAGE)
     with _opened(_settings(StorageSettings)) as items:
