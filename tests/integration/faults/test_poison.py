@@ -7,9 +7,10 @@ from typing import Final
 
 import pytest
 from tests.integration.books import Books
-from tests.integration.events import Bad, Message, body, messages
+from tests.integration.events import DAY, NOON, Bad, Message, body, messages
 from tests.integration.system import System
 
+from payments_core.event import Delivery
 from payments_storage.redrive import MAX_ATTEMPTS, Redrive, RedriveReport
 
 from .conftest import OpenSystem, orphans
@@ -92,6 +93,28 @@ def test_a_file_that_is_no_delivery_is_set_aside_with_its_bytes(
     assert (report.letters, report.unreadable, report.stopped) == (1, 1, None)
     assert list(container.list_blob_names()) == ["unreadable/0000_strange.parquet"]
     assert container.download_blob("unreadable/0000_strange.parquet").readall() == b"strange"
+    assert system.state() == books.state()
+
+
+def test_a_delivery_whose_very_quarantine_is_refused_is_set_aside_and_does_not_hold_up_the_others(
+    open_system: OpenSystem, postgres_way: FaultProxy
+) -> None:
+    system = open_system(retry_budget_seconds=1)
+    books = Books()
+    dead_letter(system, postgres_way, books, 1)
+    letters = system.runtime.pipeline.dead_letters
+    refused = Delivery("hub\0", "0", [body(9)], [0], [NOON - DAY])  # PostgreSQL has no NUL in a text
+    letters.put(refused, "PostgreSQL was away")
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    for _ in range(MAX_ATTEMPTS - 1):
+        assert redrive_at(system, now).postponed == 1
+        (letter,) = letters.pending()
+        now = letter.next_attempt_at
+    report = redrive_at(system, now)
+    assert (report.unreadable, report.quarantined, report.stopped) == (1, 0, None)
+    assert list(letters.pending()) == []
+    (aside,) = letters.unreadable()
+    assert letters.load(aside) == refused
     assert system.state() == books.state()
 
 
