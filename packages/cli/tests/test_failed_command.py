@@ -136,6 +136,22 @@ def test_list_needs_no_dead_letter_container_and_no_right_to_payloads(
     assert "Dead-letter container: cannot be looked at. Blob Storage: list pending/: HTTP 404" in said
 
 
+def test_a_strange_file_among_the_deliveries_is_counted(queue: Queue) -> None:
+    container = queue.pipeline.dead_letters._container
+    container.upload_blob("pending/20261399T000000000000Z_strange.parquet", b"strange")
+    assert "Dead-letter container: deliveries that wait for the redrive: 1." in failed("list")
+
+
+def test_while_postgresql_is_away_list_says_what_waits_in_the_container(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.pipeline.dead_letters.put(Delivery("payments", "3", [event(9)], [1], [NOW]), "PostgreSQL was away")
+    monkeypatch.setenv("POSTGRES_DSN", "postgresql://ingest@127.0.0.1:1/payments")
+    said = failed("list", status=1)
+    assert "Dead-letter container: deliveries that wait for the redrive: 1" in said
+    assert "payments: PostgreSQL: connection failed" in said
+
+
 @pytest.mark.usefixtures("queue")
 def test_what_an_event_holds_cannot_drive_the_terminal() -> None:
     for said in (failed("list"), failed("show", "2")):
