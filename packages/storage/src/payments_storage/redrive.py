@@ -108,9 +108,7 @@ class Redrive:
         nothing = self._intake.parse(replace(delivery, bodies=[], sequence_numbers=[], enqueued_at=[])).events
         try:
             self._intake.commit(delivery, ParsedBatch(nothing, rejections, 0))
-        except (
-            EventRefusedError
-        ) as refusal:  # left here, it would hold up all letters behind it
+        except EventRefusedError as refusal:  # left here, it would hold up all letters behind it
             _log.error("set aside: %s cannot be quarantined: %s", letter.name, refusal)
             self._dead_letters.set_aside(letter)
             return replace(report, unreadable=report.unreadable + 1)
