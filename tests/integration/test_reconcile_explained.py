@@ -88,6 +88,21 @@ def test_a_gap_over_midnight_belongs_to_both_days(system: System) -> None:
         assert [each[2] for each in named(reconcile(system, span))] == ["2 to 3"]
 
 
+def test_a_gap_over_days_on_which_nothing_arrived_is_found_when_something_does(system: System) -> None:
+    """As after an outage that was longer than the hub keeps events."""
+    system.deliver(messages(bodies([1]), first=1, enqueued_at=NOON - 4 * DAY))
+    system.deliver(messages(bodies([2]), first=2, enqueued_at=NOON - 3 * DAY))
+    system.deliver(messages(bodies([9]), first=9))
+    assert named(reconcile(system)) == [("sequence_gap", PLACE, "3 to 8", "never dealt with")]
+
+
+def test_days_on_which_nothing_arrived_are_no_gap(system: System) -> None:
+    system.deliver(messages(bodies([1]), first=1, enqueued_at=NOON - 4 * DAY))
+    system.deliver(messages(bodies([2]), first=2))
+    for days in range(5):
+        assert named(reconcile(system, Span(DAY_SPAN.start - days * DAY, DAY_SPAN.end - days * DAY))) == []
+
+
 def test_a_hub_that_was_made_anew_begins_again_without_a_gap(system: System) -> None:
     system.deliver(messages(bodies([100]), first=100, enqueued_at=NOON - DAY))
     system.deliver(messages(bodies([1]), first=1))

@@ -62,6 +62,18 @@ def test_the_same_batch_by_two_owners_at_once_is_written_once(system: System, ot
     assert system.state() == books.state()
 
 
+def test_owners_who_have_the_events_in_another_order_do_not_deadlock(
+    system: System, other_owner: System, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A deadlock would cost a second and an attempt of the budget; the totals would be right all the same."""
+    for first in range(0, ROUNDS * 1000, 1000):
+        batch = bodies(range(first, first + 1000))
+        other = messages(batch[::-1], first)
+        at_once(partial(system.deliver, messages(batch, first)), partial(other_owner.deliver, other, "1"))
+    assert "deadlock detected" not in caplog.text
+    assert len(system.state().ingested_events) == ROUNDS * 1000
+
+
 def test_the_same_batch_by_two_threads_of_one_worker_is_written_once(system: System) -> None:
     batch = log(300)
     books = Books()

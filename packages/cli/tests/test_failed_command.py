@@ -140,6 +140,22 @@ def test_list_needs_no_dead_letter_container_and_no_right_to_payloads(
     assert "Dead-letter container: cannot be looked at. Blob Storage: list pending/: HTTP 404" in said
 
 
+def test_a_strange_file_among_the_deliveries_is_counted(queue: Queue) -> None:
+    container = queue.pipeline.dead_letters._container
+    container.upload_blob("pending/20261399T000000000000Z_strange.parquet", b"strange")
+    assert "Dead-letter container: deliveries that wait for the redrive: 1." in failed("list")
+
+
+def test_while_postgresql_is_away_list_says_what_waits_in_the_container(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.pipeline.dead_letters.put(Delivery("payments", "3", [event(9)], [1], [NOW]), "PostgreSQL was away")
+    monkeypatch.setenv("POSTGRES_DSN", "postgresql://ingest@127.0.0.1:1/payments")
+    said = failed("list", status=1)
+    assert "Dead-letter container: deliveries that wait for the redrive: 1" in said
+    assert "payments: PostgreSQL: connection failed" in said
+
+
 @pytest.mark.usefixtures("queue")
 def test_what_an_event_holds_cannot_drive_the_terminal() -> None:
     for said in (failed("list"), failed("show", "2")):
@@ -232,6 +248,12 @@ def test_a_replay_that_a_service_stops_says_so_and_what_to_do(queue: Queue) -> N
         (["list", "--until", "2026-01-31T12:00:00"], "a time with an offset"),
         (["list", "--event-id", "17"], "is no UUID"),
         (["list", "--stage", "paint"], "Invalid value for '--stage'"),
+        (["list", "--since", "999999d"], "before or after any time there is"),
+        (["list", "--until", "9999-12-31T23:59:59-01:00"], "before or after any time there is"),
+        (["list", "--id", "9223372036854775808"], "Invalid value for '--id'"),
+        (["show", "9223372036854775808"], "Invalid value for 'ID'"),
+        (["replay", "--transaction-id", "\udcff"], "--transaction-id is not UTF-8 text"),
+        (["discard", "--all", "--reason", "\udcff"], "--reason is not UTF-8 text"),
     ],
 )
 def test_wrong_usage_is_explained_before_anything_is_looked_at(arguments: list[str], said: str) -> None:

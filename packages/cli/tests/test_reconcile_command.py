@@ -85,6 +85,13 @@ def test_a_difference_is_named_and_ends_with_status_1(damage: Callable[[str], No
     assert "1 differences in " in result.stdout
 
 
+def test_what_an_event_holds_cannot_drive_the_terminal(damage: Callable[[str], None]) -> None:
+    damage("UPDATE payment_metrics_5m SET payment_method = 'card' || chr(27) || '[2J' || chr(8238)")
+    said = run("--from", TODAY, "--to", TOMORROW).stdout
+    assert "card\\x1b[2J\\u202e EUR captured" in said
+    assert said.replace("\n", "").isprintable()
+
+
 def test_the_report_as_json_has_every_check(damage: Callable[[str], None]) -> None:
     damage("DELETE FROM dynamic_metrics")
     result = run("--from", TODAY, "--json", "--limit", "1")

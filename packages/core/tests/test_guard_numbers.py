@@ -121,6 +121,25 @@ def test_a_body_that_is_no_json_is_masked_and_otherwise_kept_byte_for_byte(aroun
     assert counts == {0: 1}
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        b'{"note": "%s"}' + b"\0" * 485,  # a buffer of fixed size
+        b"\0" * 100 + b"%s",
+        b'{"note": "%s"}' + "{}".encode("utf-16-le") * 30,
+        "{}".encode("utf-16-be") * 30 + b"%s",
+    ],
+)
+def test_bytes_that_look_like_utf_16_elsewhere_hide_no_number(around: bytes) -> None:
+    assert redact([around % VISA.encode()]) == ([around % masked(VISA).encode()], {0: 1})
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_at_an_odd_place_hides_no_number(encoding: str) -> None:
+    (redacted,), _ = redact([b"\x01" + f"paid with {VISA}".encode(encoding)])
+    assert redacted == b"\x01" + f"paid with {masked(VISA)}".encode(encoding)
+
+
 def test_a_number_may_stand_between_other_groups_of_digits() -> None:
     assert left("5 4111 1111 1111 1111 12/30 123") == "5 4111 11** **** 1111 12/30 123"
     assert left("3782 822463 10005 0930") == "3782 82**** *0005 0930"

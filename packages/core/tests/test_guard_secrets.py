@@ -12,6 +12,7 @@ from .examples import body, written
 VISA = NUMBERS["Visa"]
 CVV_KEYS = [
     *("cvv", "CVV", "cvv2", "cvc", "cvc2", "ccv", "csc", "cvn", "cvd", "cav2", "cvp2", "cvvCode", "cvc_number"),
+    *("cv2", "CV2"),
     *("card_cvv", "cardCvc", "cc-cvv2", "cardCode", "security_code", "securityCode", "card-security-code"),
     *("card_verification_value", "cardVerificationCode", "card_verification", "verification_value"),
     *("CardValidationCode", "card security code", "payment.card.cvv"),

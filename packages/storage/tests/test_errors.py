@@ -22,6 +22,7 @@ from azure.storage.blob import BlobServiceClient
 from payments.local.database import WRITER
 from payments.local.postgres import PostgresServer
 from payments_storage.errors import (
+    EventRefusedError,
     PermanentStorageError,
     StorageError,
     TransientStorageError,
@@ -59,6 +60,21 @@ def test_postgresql_says_by_sqlstate_whether_to_try_again(
 ) -> None:
     with pytest.raises(family, match=rf"^PostgreSQL {state}: out of luck$"), database_errors():
         connection.execute(f"DO $$ BEGIN RAISE 'out of luck' USING ERRCODE = '{state}'; END $$")
+
+
+@pytest.mark.parametrize("state", ["22P02", "22003", "23502", "23514", "54000"])
+def test_what_the_data_of_an_event_brings_about_is_a_refusal(connection: psycopg.Connection, state: str) -> None:
+    """So that its batch is halved down to that event. 54000 is the size of a row of an index, for one."""
+    with pytest.raises(EventRefusedError), database_errors():
+        connection.execute(f"DO $$ BEGIN RAISE 'out of luck' USING ERRCODE = '{state}'; END $$")
+
+
+@pytest.mark.parametrize("state", ["28P01", "42501", "42P01", "XX000"])
+def test_what_lasts_and_is_no_events_fault_is_no_refusal(connection: psycopg.Connection, state: str) -> None:
+    """Else every event of the batch would end in failed_items for a missing privilege."""
+    with pytest.raises(PermanentStorageError) as caught, database_errors():
+        connection.execute(f"DO $$ BEGIN RAISE 'out of luck' USING ERRCODE = '{state}'; END $$")
+    assert not isinstance(caught.value, EventRefusedError)
 
 
 def test_a_connection_that_breaks_is_transient(connection: psycopg.Connection) -> None:

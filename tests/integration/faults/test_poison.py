@@ -1,5 +1,6 @@
 """Dead letters that fail again and again, that cannot be read, or that two redrives find at once."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -7,9 +8,10 @@ from typing import Final
 
 import pytest
 from tests.integration.books import Books
-from tests.integration.events import Bad, Message, body, messages
+from tests.integration.events import DAY, NOON, Bad, Message, body, messages
 from tests.integration.system import System
 
+from payments_core.event import Delivery
 from payments_storage.redrive import MAX_ATTEMPTS, Redrive, RedriveReport
 
 from .conftest import OpenSystem, orphans
@@ -70,6 +72,7 @@ def test_a_delivery_that_always_fails_does_not_hold_up_the_others_and_ends_with_
     for attempt in range(2, MAX_ATTEMPTS):
         (letter,) = system.runtime.pipeline.dead_letters.pending()
         assert letter.attempts == attempt - 1
+        assert letter.next_attempt_at - now == min(timedelta(minutes=2 ** (attempt - 1)), timedelta(hours=1))
         now = letter.next_attempt_at
         assert redrive_at(system, now).postponed == 1
     assert redrive_at(system, now + timedelta(hours=1)).quarantined == 1
@@ -93,6 +96,42 @@ def test_a_file_that_is_no_delivery_is_set_aside_with_its_bytes(
     assert list(container.list_blob_names()) == ["unreadable/0000_strange.parquet"]
     assert container.download_blob("unreadable/0000_strange.parquet").readall() == b"strange"
     assert system.state() == books.state()
+
+
+def test_a_delivery_whose_very_quarantine_is_refused_is_set_aside_and_does_not_hold_up_the_others(
+    open_system: OpenSystem, postgres_way: FaultProxy
+) -> None:
+    system = open_system(retry_budget_seconds=1)
+    books = Books()
+    dead_letter(system, postgres_way, books, 1)
+    letters = system.runtime.pipeline.dead_letters
+    refused = Delivery("hub\0", "0", [body(9)], [0], [NOON - DAY])  # PostgreSQL has no NUL in a text
+    letters.put(refused, "PostgreSQL was away")
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    for _ in range(MAX_ATTEMPTS - 1):
+        assert redrive_at(system, now).postponed == 1
+        (letter,) = letters.pending()
+        now = letter.next_attempt_at
+    report = redrive_at(system, now)
+    assert (report.unreadable, report.quarantined, report.stopped) == (1, 0, None)
+    assert list(letters.pending()) == []
+    (aside,) = letters.unreadable()
+    assert letters.load(aside) == refused
+    assert system.state() == books.state()
+
+
+def test_card_data_that_the_guard_of_the_time_did_not_know_is_masked_when_a_letter_comes_back(
+    open_system: OpenSystem,
+) -> None:
+    system = open_system(retry_budget_seconds=5)
+    number, masked = "4111111111111111", "411111******1111"
+    bodies = [body(0, note=number), body(1, note=number, amount="x")]
+    system.runtime.pipeline.dead_letters.put(Delivery("payments", "0", bodies, [0, 1], [NOON] * 2), "away")
+    assert system.runtime.pipeline.redrive.run(30).letters == 1
+    (row,) = system.state().archive.values()
+    assert (json.loads(row["event_payload"])["note"], row["redactions"]) == (masked, 1)
+    ((payload, detail),) = system.rows("SELECT payload, detail FROM failed_items")
+    assert (json.loads(payload)["note"], detail["redactions"]) == (masked, 1)
 
 
 def test_two_redrives_at_once_do_no_harm(open_system: OpenSystem, postgres_way: FaultProxy) -> None:

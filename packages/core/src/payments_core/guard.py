@@ -87,7 +87,7 @@ _NAMED = re.compile(
 )
 _NAMES: Final = (b"pan", b"card", b"cc", b"acct", b"account")
 _VERIFICATION: Final = (
-    r"(?:cvv2?|cvc2?|ccv2?|(?<![a-z])(?:cvn2?|cvd2?|cvp2|cav2|csc)|security[ _-]?(?:code|value)"
+    r"(?:cvv2?|cvc2?|ccv2?|(?<![a-z])(?:cv2|cvn2?|cvd2?|cvp2|cav2|csc)|security[ _-]?(?:code|value)"
     r"|verification[ _-]?value|card[ _-]?(?:code|verification|validation))"
 )
 _CVV = re.compile(
@@ -97,7 +97,7 @@ _CVV = re.compile(
 )
 _GLUED_CVV = re.compile(rf"(?<![0-9a-z_])(?:cvv2?|cvc2?)([0-9]{{3,4}}){_END}".encode())
 _CVV_WORDS: Final = (
-    *(b"cvv", b"cvc", b"ccv", b"cvn", b"cvd", b"cvp2", b"cav2", b"csc"),
+    *(b"cvv", b"cvc", b"ccv", b"cvn", b"cvd", b"cv2", b"cvp2", b"cav2", b"csc"),
     *(b"security", b"verification", b"card"),
 )
 _PIN = re.compile(rb'(?:(?<![a-z])|(?<=card))pin"\s*:\s*"?\s*([0-9]{4,12})\s*["\],}]')
@@ -131,10 +131,11 @@ _ESCAPES = re.compile(r"((?:\\u[0-9a-fA-F]{4})++)|(?:\\[^u])++", re.DOTALL)
 _ESCAPE = re.compile(r"\\u(?:[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[0-9a-fA-F]{4})")
 _STAYS_ESCAPED = re.compile('[\x00-\x1f"\\\\\ud800-\udfff]')
 _OPAQUE = re.compile(r"(?:\\u[0-9a-fA-F]{4}|\\[^u]|%20|%[23][A-Fa-f])++", re.DOTALL)
-# Digits and separators beyond ASCII: blanks, dashes, and what has no width.
+# Digits and separators beyond ASCII: blanks, dashes, dots and slashes, ends of lines, and what has no width.
 _ODD = re.compile(
-    "[^\x00-\x7f](?<=[\\d\u00a0\u00ad\u1680\u2000-\u200d\u2010-\u2015\u202f\u205f\u2060\u2212\u3000"
-    "\ufe58\ufe63\uff0d\ufeff])"
+    "[^\x00-\x7f](?<=[\\d\u0085\u00a0\u00ad\u00b7\u034f\u061c\u115f\u1160\u1680\u180b-\u180f\u2000-\u2015\u2022\u2027-\u202f"
+    "\u2043\u2044\u205f-\u206f\u2212\u2215\u2219\u22c5\u2800\u3000\u30fb\u3164\ufe00-\ufe0f\ufe58\ufe63\ufeff\uff0d-\uff0f\uff3f\uff65"
+    "\uffa0])"
 )
 _VALUES: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 _TWICE: Final = bytes.maketrans(bytes(range(10)), bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
@@ -158,7 +159,7 @@ _SCREEN_PATTERN: Final = (
     r"|\xd9[\xa0-\xa9]|\xdb[\xb0-\xb9]|\xdf[\x80-\x89]|\xe0[\xa5-\xbc][\x90-\xbf]|\xe1[\x81-\xb1][\x80-\xb9]"
     r"|\xea[\x98-\xaf][\x80-\xb9]|\xef\xbc[\x90-\x99]|\xf0[\x90-\x9e]|\xf0\x9f\xaf|\x00"
     # the words of verification values with digits behind them;
-    rf"|(?i:cv[vcndp]|ccv|cav2|csc|card{_WORD_GAP}(?:code|verification|validation)|security{_WORD_GAP}(?:code|value)"
+    rf"|(?i:cv[vcndp2]|ccv|cav2|csc|card{_WORD_GAP}(?:code|verification|validation)|security{_WORD_GAP}(?:code|value)"
     rf"|verification{_WORD_GAP}value)"
     rf"(?i:2|code|value|{_NUMBER}|is|was|[^0-9a-z;{{}}*]|{_ESCAPED})*[0-9]"
     # the keys of tracks and PINs, tracks, large floats.
@@ -211,7 +212,17 @@ def _suspicious(bodies: list[bytes]) -> Iterator[int]:
 
 
 def _redact_one(body: bytes) -> tuple[bytes, int]:
-    encoding, errors = _encoding(body)
+    # NULs speak of UTF-16, of UTF-16 at an odd place, or of bytes that only pad: each way of reading has its turn.
+    count = 0
+    for encoding in ("utf-16-le", "utf-16-be") if b"\0" in body else ():
+        body, found = _redact_as(body, encoding, "surrogatepass")
+        count += found
+    body, found = _redact_as(body, "utf-8", "surrogateescape")
+    return body, count + found
+
+
+def _redact_as(body: bytes, encoding: str, errors: str) -> tuple[bytes, int]:
+    """Each encoding with errors that lose no byte."""
     length = len(body) if encoding == "utf-8" else len(body) // 2 * 2
     text = body[:length].decode(encoding, errors)
     if "\\" in text:
@@ -221,16 +232,6 @@ def _redact_one(body: bytes) -> tuple[bytes, int]:
     if not finds:
         return body, 0
     return _mask(text, scan, finds).encode(encoding, errors) + body[length:], _count(finds)
-
-
-def _encoding(body: bytes) -> tuple[str, str]:
-    """How to read a body without losing a byte. Where UTF-16 carries ASCII, every other byte is zero."""
-    if b"\0" in body:
-        if body[1::2].count(0) * 4 > len(body):
-            return "utf-16-le", "surrogatepass"
-        if body[::2].count(0) * 4 > len(body):
-            return "utf-16-be", "surrogatepass"
-    return "utf-8", "surrogateescape"
 
 
 def _unescape(escapes: re.Match[str]) -> str:

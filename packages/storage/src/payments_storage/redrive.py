@@ -16,7 +16,7 @@ from payments_core.errors import ErrorCode, Stage
 from payments_core.event import Delivery, Rejection
 from payments_storage.dead_letters import DeadLetter, DeadLetters, UnreadableLetterError
 from payments_storage.deferred_archive import DeferredArchive
-from payments_storage.errors import StorageError, TransientStorageError
+from payments_storage.errors import EventRefusedError, StorageError, TransientStorageError
 from payments_storage.intake import Intake, mask
 
 MAX_ATTEMPTS: Final = 10
@@ -110,6 +110,11 @@ class Redrive:
             Rejection(index, Stage.CLAIM, ErrorCode.REDRIVE_EXHAUSTED, message) for index in range(len(delivery.bodies))
         ]
         nothing = self._intake.parse(replace(delivery, bodies=[], sequence_numbers=[], enqueued_at=[])).events
-        self._intake.commit(delivery, ParsedBatch(nothing, rejections, 0))
+        try:
+            self._intake.commit(delivery, ParsedBatch(nothing, rejections, 0))
+        except EventRefusedError as refusal:  # left here, it would hold up all letters behind it
+            _log.error("set aside: %s cannot be quarantined: %s", letter.name, refusal)
+            self._dead_letters.set_aside(letter)
+            return replace(report, unreadable=report.unreadable + 1)
         self._dead_letters.remove(letter)
         return replace(report, quarantined=report.quarantined + 1)

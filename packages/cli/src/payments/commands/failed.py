@@ -26,6 +26,7 @@ from payments.local.services import use_local_services_if_unset
 from payments.meter import Meter
 from payments_storage.connect import open_connection, open_container
 from payments_storage.dead_letters import DeadLetters
+from payments_storage.errors import StorageError
 from payments_storage.failed_items import Chosen, FailedItems, Filters
 from payments_storage.pipeline import Pipeline
 from payments_storage.pipeline_settings import PipelineSettings
@@ -75,11 +76,16 @@ def list_(
     if status is not options.StatusChoice.ANY:
         filters = replace(filters, statuses=[status.value])
     settings = _settings(StorageSettings)
-    with _opened(settings) as items:
-        summary = items.summary(filters)
-        entries = items.items(filters, limit, oldest_first=oldest) if limit else []
     with open_container(settings, settings.dead_letter_container) as container:
         waiting = waiting_deliveries(DeadLetters(container))
+    try:
+        with _opened(settings) as items:
+            summary = items.summary(filters)
+            entries = items.items(filters, limit, oldest_first=oldest) if limit else []
+    except StorageError:
+        # PostgreSQL away is what fills the container: what waits there is told all the same.
+        typer.echo(show.waiting_text(waiting, datetime.now(UTC)), err=True)
+        raise
     if as_json:
         report = {"summary": list(map(asdict, summary)), "entries": list(map(asdict, entries))}
         _print_json({**report, "dead_letter_container": asdict(waiting)})
@@ -98,7 +104,12 @@ def list_(
 @app.command("show")
 def show_(
     *,
-    ids: Annotated[list[int], typer.Argument(metavar="ID", help="Entries, as `payments failed list` numbers them.")],
+    ids: Annotated[
+        list[int],
+        typer.Argument(
+            metavar="ID", min=1, max=options.LARGEST_ID, help="Entries, as `payments failed list` numbers them."
+        ),
+    ],
     payload_to: Annotated[
         Path | None,
         typer.Option(help="Write the exact bytes of the one entry to a new file that only you can read."),
@@ -227,6 +238,7 @@ def discard(
         event_id=event_id,
     )
     filters = options.must_choose(filters, everything=everything)
+    options.must_be_text("--reason", reason)
     if not reason.strip():
         raise UserError("--reason is blank. Say why these events are given up.", Status.WRONG_USAGE)
     with _opened(_settings(StorageSettings)) as items:

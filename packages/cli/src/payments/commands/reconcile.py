@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from payments.errors import Status, UserError
+from payments.failed.text import safe
 from payments.local.services import use_local_services_if_unset
 from payments.meter import Meter
 from payments_storage.pipeline import Pipeline
@@ -122,6 +123,7 @@ def _print_differences(console: Console, check: Check) -> None:
     console.print(f"\n{check.title}: {check.count:,} differ", style="bold")
     for each in check.named:
         sides = [f"expected {each.expected}" if each.expected else "", f"found {each.found}" if each.found else ""]
-        console.print(f"  {each.kind.value}  {each.where}: {', '.join(filter(None, sides))}", markup=False)
+        # Names of events stand in it, and must not drive the terminal.
+        console.print(safe(f"  {each.kind.value}  {each.where}: {', '.join(filter(None, sides))}"), markup=False)
     if check.count > len(check.named):
         console.print(f"  and {check.count - len(check.named):,} more (--limit)")

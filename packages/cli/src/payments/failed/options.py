@@ -25,7 +25,11 @@ class StatusChoice(StrEnum):
     ANY = "any"
 
 
-Ids = Annotated[list[int] | None, typer.Option("--id", metavar="ID", help="This entry. May be repeated.")]
+LARGEST_ID: Final = 2**63 - 1
+Ids = Annotated[
+    list[int] | None,
+    typer.Option("--id", metavar="ID", min=1, max=LARGEST_ID, help="This entry. May be repeated."),
+]
 Codes = Annotated[
     list[str] | None, typer.Option("--code", metavar="CODE", help="With this error code. May be repeated.")
 ]
@@ -65,6 +69,8 @@ def filters_of(
     for code in codes or []:
         if code not in set(ErrorCode):
             raise UserError(f"--code {code}: no such error code. docs/error-codes.md lists them.", Status.WRONG_USAGE)
+    for option, text in (("--hub", hub), ("--partition", partition), ("--transaction-id", transaction_id)):
+        must_be_text(option, text)
     now = datetime.now(UTC)
     return Filters(
         ids=ids or None,
@@ -88,9 +94,22 @@ def must_choose(filters: Filters, *, everything: bool) -> Filters:
     return replace(filters, statuses=[StatusChoice.PENDING.value])
 
 
+def must_be_text(option: str, text: str | None) -> None:
+    """Bytes of the command line that are no UTF-8 come as unpaired surrogates, which PostgreSQL cannot be asked for."""
+    if text is not None and not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise UserError(f"{option} is not UTF-8 text.", Status.WRONG_USAGE)
+
+
 def _time(option: str, text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
+    try:
+        return _moment(option, text, now)
+    except OverflowError:
+        raise UserError(f"{option} {text!r} is before or after any time there is.", Status.WRONG_USAGE) from None
+
+
+def _moment(option: str, text: str, now: datetime) -> datetime:
     found = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     if found is not None:
         return now - timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -44,4 +44,7 @@ def waiting_deliveries(letters: DeadLetters) -> Waiting:
 def _enqueued_at(name: str) -> datetime | None:
     """When the hub took the first event, which a letter's name begins with."""
     found = _STAMP.match(name)
-    return datetime.strptime(found[1], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC) if found else None
+    try:
+        return datetime.strptime(found[1], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC) if found else None
+    except ValueError:  # digits that are no time: somebody else's file, which the redrive will set aside
+        return None

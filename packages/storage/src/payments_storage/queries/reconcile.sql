@@ -107,21 +107,28 @@ WHERE enqueued_on >= %(day)s::date - 1
 ORDER BY event_hub, partition_id, enqueued_on
 
 -- sequence_gaps --
--- What is missing between the last number of the day before and the first of the day after, by hub and partition.
+-- What is missing between the last number before the day and the first of the day after, by hub and partition. What was
+-- dealt with before may be days ago: where nobody read for so long, the hub is most likely to have deleted something.
 SELECT event_hub, partition_id, unnest(int8multirange(int8range(first_number, last_number, '[]')) - sequence_numbers)
 FROM (
     SELECT
         event_hub, partition_id, range_agg(sequence_numbers) AS sequence_numbers,
         coalesce(
-            max(upper(sequence_numbers) - 1) FILTER (WHERE enqueued_on = %(day)s::date - 1),
+            max(upper(sequence_numbers) - 1) FILTER (WHERE enqueued_on < %(day)s::date),
             min(lower(sequence_numbers)) FILTER (WHERE enqueued_on = %(day)s::date)
         ) AS first_number,
         coalesce(
             min(lower(sequence_numbers)) FILTER (WHERE enqueued_on = %(day)s::date + 1),
             max(upper(sequence_numbers) - 1) FILTER (WHERE enqueued_on = %(day)s::date)
         ) AS last_number
-    FROM ingested_sequences
-    WHERE enqueued_on BETWEEN %(day)s::date - 1 AND %(day)s::date + 1
+    FROM ingested_sequences AS known
+    WHERE enqueued_on <= %(day)s::date + 1 AND (
+        enqueued_on >= %(day)s::date OR enqueued_on = (
+            SELECT max(before.enqueued_on) FROM ingested_sequences AS before
+            WHERE before.event_hub = known.event_hub AND before.partition_id = known.partition_id
+                AND before.enqueued_on < %(day)s::date
+        )
+    )
     GROUP BY event_hub, partition_id
 ) AS partition
 WHERE first_number <= last_number  -- a hub that was deleted and made again begins anew
