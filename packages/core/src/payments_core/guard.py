@@ -4,6 +4,7 @@ The verdict on a body depends on that body alone, and what was masked once is no
 says what is found and what is not.
 """
 
+import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -227,6 +228,9 @@ def _redact_as(body: bytes, encoding: str, errors: str) -> tuple[bytes, int]:
     text = body[:length].decode(encoding, errors)
     if "\\" in text:
         text = _ESCAPES.sub(_unescape, text)
+        # Whatever is escaped raises suspicion; what it stands for mostly does not.
+        if encoding == "utf-8" and _SCREEN.search(text.encode(encoding, errors)) is None:
+            return body, 0
     scan = _readable(text)
     finds = _finds(scan)
     if not finds:
@@ -239,12 +243,12 @@ def _unescape(escapes: re.Match[str]) -> str:
     run = escapes[1]
     if run is None:
         return escapes[0]
-    text = bytes.fromhex(run.replace("\\u", "")).decode("utf-16-be", "surrogatepass")
+    text: str = json.loads(f'"{run}"')
     return _ESCAPE.sub(_unescape_one, run) if _STAYS_ESCAPED.search(text) else text
 
 
 def _unescape_one(escape: re.Match[str]) -> str:
-    text = bytes.fromhex(escape[0].replace("\\u", "")).decode("utf-16-be", "surrogatepass")
+    text: str = json.loads(f'"{escape[0]}"')
     return escape[0] if _STAYS_ESCAPED.search(text) else text
 
 
