@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from tests.integration.books import Books
 from tests.integration.events import DAY, NOON, Bad, Message, body, messages
-from tests.integration.system import System, decode
+from tests.integration.system import System, decode, without_files
 
 from ingest.translate import to_delivery
 from payments_core.event import Delivery
@@ -179,9 +179,9 @@ def test_two_redrives_at_once_write_each_archive_file_once(open_system: OpenSyst
         return system.runtime.pipeline.deferred_archive.write_next()
 
     with ThreadPoolExecutor(2) as threads:
-        assert sorted(threads.map(write, systems)) == [0, 400]
+        assert sum(threads.map(write, systems)) == 400, "shared among them, whoever is first"
     assert systems[0].rows("SELECT DISTINCT status, attempts FROM failed_items") == [("replayed", 2)]
-    assert systems[0].state() == books.state()
+    assert without_files(systems[0].state()) == without_files(books.state())
 
 
 def test_the_archive_file_that_has_been_due_for_longest_is_written_first(open_system: OpenSystem) -> None:
