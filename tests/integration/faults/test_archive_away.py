@@ -12,6 +12,7 @@ from tests.integration.system import System, without_files
 
 from payments.local.azurite import Azurite
 from payments.local.postgres import PostgresServer
+from payments_storage.deferred_archive import MAX_ATTEMPTS
 from payments_storage.errors import PermanentStorageError, TransientStorageError
 
 from .conftest import OpenSystem
@@ -218,6 +219,24 @@ def test_a_redrive_that_is_cut_off_between_a_file_and_its_commit_writes_it_again
     assert len(list(system.container.list_blobs())) == 2, "files that do not count"
     assert redrive(system) == 3
     assert system.state() == books.state()
+
+
+def test_an_archive_file_that_can_never_be_written_ends_with_a_person(
+    open_system: OpenSystem, blob_way: FaultProxy
+) -> None:
+    system = open_system(retry_budget_seconds=1)
+    with blob_way.doing(Answer(503), is_write_of_archive, times=None):
+        system.deliver(batch(0))
+        system.owner_does(f"UPDATE failed_items SET attempts = {MAX_ATTEMPTS - 1}")  # noqa: S608 - ours
+        for waits in (True, False):
+            assert redrive(system) == 3
+            assert system.rows(
+                "SELECT DISTINCT next_attempt_at IS NOT NULL FROM failed_items WHERE stage = 'archive'"
+            ) == [(waits,)]
+    assert redrive(system) == 0
+    assert system.rows("SELECT DISTINCT status, attempts FROM failed_items WHERE stage = 'archive'") == [
+        ("pending", MAX_ATTEMPTS + 1)
+    ]
 
 
 def test_an_archive_that_answers_and_yet_takes_no_file_is_tried_again_later_and_later(

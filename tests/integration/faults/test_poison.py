@@ -9,8 +9,9 @@ from typing import Final
 import pytest
 from tests.integration.books import Books
 from tests.integration.events import DAY, NOON, Bad, Message, body, messages
-from tests.integration.system import System
+from tests.integration.system import System, decode, without_files
 
+from ingest.translate import to_delivery
 from payments_core.event import Delivery
 from payments_storage.redrive import MAX_ATTEMPTS, Redrive, RedriveReport
 
@@ -152,6 +153,48 @@ def test_two_redrives_at_once_do_no_harm(open_system: OpenSystem, postgres_way: 
     assert sum(report.letters for report in reports) >= 4
     assert list(systems[0].runtime.pipeline.dead_letters.pending()) == []
     assert systems[0].state() == books.state()
+
+
+def count_without_files(system: System, batch: list[Message], partition: str, minutes: int) -> None:
+    """Events that count, and whose archive file has been due for so long."""
+    intake = system.runtime.pipeline.intake
+    delivery = to_delivery(decode(batch, partition))
+    intake.commit(delivery, intake.parse(delivery), defer_archive="Blob Storage was away")
+    system.owner_does(
+        f"UPDATE failed_items SET next_attempt_at = now() - interval '{minutes} minutes' "  # noqa: S608 - ours
+        f"WHERE partition_id = '{partition}'"
+    )
+
+
+def test_two_redrives_at_once_write_each_archive_file_once(open_system: OpenSystem) -> None:
+    systems = [open_system(retry_budget_seconds=5), open_system(retry_budget_seconds=5)]
+    events = messages([body(number) for number in range(400)])
+    count_without_files(systems[0], events, "0", minutes=1)
+    books = Books()
+    books.deliver(events)
+    together = Barrier(2)
+
+    def write(system: System) -> int:
+        together.wait(10)
+        return system.runtime.pipeline.deferred_archive.write_next()
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sum(threads.map(write, systems)) == 400, "shared among them, whoever is first"
+    assert systems[0].rows("SELECT DISTINCT status, attempts FROM failed_items") == [("replayed", 2)]
+    assert without_files(systems[0].state()) == without_files(books.state())
+
+
+def test_the_archive_file_that_has_been_due_for_longest_is_written_first(open_system: OpenSystem) -> None:
+    system = open_system(retry_budget_seconds=5)
+    for partition, minutes in (("0", 5), ("1", 9), ("2", 7)):
+        count_without_files(system, messages([body(int(partition))]), partition, minutes)
+    written = []
+    for _ in range(3):
+        before = set(system.container.list_blob_names())
+        assert system.runtime.pipeline.deferred_archive.write_next() == 1
+        (name,) = set(system.container.list_blob_names()) - before
+        written.append(name.rpartition("_p")[2].partition("-")[0])
+    assert written == ["1", "2", "0"]
 
 
 @pytest.mark.parametrize("fault", [Fault.BLACKHOLE, Fault.CUT, Answer(503)], ids=["no answer", "reset", "503"])
