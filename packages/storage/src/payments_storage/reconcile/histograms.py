@@ -40,6 +40,7 @@ class Histograms:
     def __init__(self, lengths: tuple[timedelta, ...], span: Span) -> None:
         self._span = span
         self._lengths = tuple(length for length in lengths if length <= span.end - span.start)
+        self._all_lengths = list(lengths)
         self._cut = [length for length in lengths if (span.start - EPOCH) % length or (span.end - EPOCH) % length]
         self._numbers: dict[str, int] = {}
         self._sums = Running(["name", "start"], _WAYS)
@@ -73,6 +74,8 @@ class Histograms:
         for piece in pieces(self._span):
             self._compare(snapshot, piece, short, check)
         self._compare(snapshot, self._span, tuple(length for length in self._lengths if length not in short), check)
+        others = _stored(snapshot, self._span, self._all_lengths, of_these=False)
+        compare_rows({}, others, _FIELDS, Kind.HISTOGRAM_DIFFERS, check)
 
     def _compare(self, snapshot: Snapshot, span: Span, lengths: tuple[timedelta, ...], check: Check) -> None:
         if not lengths:
@@ -82,7 +85,7 @@ class Histograms:
         if self._lengths[0] in lengths:
             shortest = (row[0] for key, row in expected.items() if key[3] - key[2] == self._lengths[0])
             check.saw("values", sum(shortest))
-        stored = snapshot.each(_SQL["histograms"], start=span.start, end=span.end, lengths=list(lengths))
+        stored = _stored(snapshot, span, list(lengths), of_these=True)
         compare_rows(expected, stored, _FIELDS, Kind.HISTOGRAM_DIFFERS, check)
 
     def _rows(self, span: Span, length: timedelta) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
@@ -98,3 +101,8 @@ class Histograms:
             positive, negative = (Decimal(str(Buckets(*lanes))) for lanes in both)
             values = (row["count"], row["sum"], row["minimum"], row["maximum"], positive, row["zeros"], negative)
             yield (*names[row["name"]], start, start + length), values
+
+
+def _stored(snapshot: Snapshot, span: Span, lengths: list[timedelta], *, of_these: bool) -> Iterator[tuple[Any, ...]]:
+    """The rows within the span whose windows have these lengths, or all others, which nothing in the archive gives."""
+    return snapshot.each(_SQL["histograms"], start=span.start, end=span.end, lengths=lengths, of_these=of_these)
