@@ -116,6 +116,7 @@ _SECRETS: Final = (
 _TRACK_1 = re.compile(rb'%?b[0-9 ]{12,23}\^[^^"]{2,26}\^[^?"\s]*\??')
 _TRACK_2 = re.compile(rb"[0-9](?<![0-9a-z_*][0-9])([0-9]{12,18})(?:=[0-9]{4,}|d[0-9]{4,}f?(?![0-9a-z]))\??")
 
+_TRACK_2_SIGN = re.compile(rb"[=d](?<=[0-9].)[0-9]{4}")
 # Number, month, year and verification value in a row, as such data is passed on.
 _LISTED = re.compile(
     rf"[0-9](?<![0-9a-z_*][0-9])([0-9]{{12,18}})\|[0-9]{{1,2}}[|/](?:[0-9]{{2}}){{1,2}}\|([0-9]{{3,4}}){_END}".encode()
@@ -304,7 +305,7 @@ def _tracks(scan: bytes) -> Iterator[_Find]:
     if b"^" in scan:
         for match in _TRACK_1.finditer(scan):
             yield _Find(*match.span(), range(*match.span()))
-    for match in _TRACK_2.finditer(scan):
+    for match in _TRACK_2.finditer(scan) if _TRACK_2_SIGN.search(scan) else ():
         start, end = match.span()
         sentinel = scan[start - 1 : start] == b";"
         if sentinel or _is_card_number(scan[start : match.end(1)]):
