@@ -517,6 +517,25 @@ CREATE FUNCTION public.partition_name(parent text, day date) RETURNS text
     RETURN (parent || to_char((day)::timestamp with time zone, '_YYYYMMDD'::text));
 
 --
+-- Name: stamp_resolved_at(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.stamp_resolved_at() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.resolved_at := now();
+    RETURN NEW;
+END
+$$;
+
+--
+-- Name: FUNCTION stamp_resolved_at(); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.stamp_resolved_at() IS 'An entry of failed_items is resolved when it is, whatever a writer says.';
+
+--
 -- Name: swap_rebuilt(date[], text[], timestamp with time zone, timestamp with time zone, interval[]); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1467,6 +1486,12 @@ ALTER INDEX public.ingested_events_enqueued_on_idx ATTACH PARTITION public.inges
 ALTER INDEX public.ingested_events_pkey ATTACH PARTITION public.ingested_events_default_pkey;
 
 --
+-- Name: failed_items failed_items_stamp_resolved_at; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER failed_items_stamp_resolved_at BEFORE UPDATE OF resolved_at ON public.failed_items FOR EACH ROW WHEN (((new.resolved_at IS NOT NULL) AND pg_has_role('payments_writer'::name, 'USAGE'::text))) EXECUTE FUNCTION public.stamp_resolved_at();
+
+--
 -- Name: SCHEMA public; Type: ACL; Schema: -; Owner: -
 --
 
@@ -1561,6 +1586,12 @@ REVOKE ALL ON FUNCTION public.move_out_of_default(parent text, day date) FROM PU
 --
 
 REVOKE ALL ON FUNCTION public.partition_name(parent text, day date) FROM PUBLIC;
+
+--
+-- Name: FUNCTION stamp_resolved_at(); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.stamp_resolved_at() FROM PUBLIC;
 
 --
 -- Name: FUNCTION swap_rebuilt(days date[], aggregates text[], range_start timestamp with time zone, range_end timestamp with time zone, lengths interval[]); Type: ACL; Schema: public; Owner: -
@@ -1915,4 +1946,5 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261126001910'),
     ('20261126002000'),
     ('20261126002010'),
-    ('20261126002020');
+    ('20261126002020'),
+    ('20261126002030');

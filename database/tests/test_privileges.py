@@ -214,6 +214,23 @@ def test_whoever_has_the_login_cannot_make_the_last_week_expire(database: Databa
     assert {f"dynamic_metrics_{day:%Y%m%d}" for day in week} <= left
 
 
+@pytest.mark.parametrize("login", ["dsn", "operator_dsn"])
+def test_whoever_has_the_login_cannot_let_failed_items_expire_by_an_old_resolution(
+    database: Database, login: str
+) -> None:
+    today, before = datetime.now(UTC).date(), datetime.now(UTC) - timedelta(days=45)
+    resolve = (
+        "UPDATE failed_items SET status = 'discarded', resolution = 'x', resolved_by = 'x', resolved_at = '2000-01-01'"
+    )
+    with psycopg.connect(getattr(database, login), autocommit=True) as connection:
+        connection.execute(FAILED.replace("now()", f"'{before}'").encode())
+        connection.execute("SELECT * FROM ensure_failed_items_partitions(%s)", [before.date()])
+        connection.execute(resolve.encode())
+        connection.execute("SELECT * FROM drop_expired_failed_items(8, %s)", [today + timedelta(days=1)])
+        (left,) = connection.execute("SELECT now() - resolved_at < interval '1 minute' FROM failed_items").fetchall()
+    assert left == (True,)
+
+
 def test_no_table_and_no_function_is_open_to_everybody(database: Database) -> None:
     """So that a later migration cannot forget it: PostgreSQL lets everybody execute a new function."""
     with psycopg.connect(database.migrator_dsn) as connection:
