@@ -59,9 +59,9 @@ def test_a_batch_goes_through_the_ingest_function_and_comes_out_in_every_table(
     first, second = (record.getMessage() for record in caplog.records)
     assert first.startswith(
         "partition=5 sequence=7..28 delivered=22 archived=20 deferred=0 duplicates=1 failed=1 failed_before=0 "
-        "dead_lettered=0 metrics=40 unusable_metrics=0 redacted=0 files=1 lag_s="
+        "dead_lettered=0 parked=0 metrics=40 unusable_metrics=0 redacted=0 files=1 lag_s="
     )
-    assert " archived=0 deferred=0 duplicates=21 failed=0 failed_before=1 dead_lettered=0 metrics=0 " in second
+    assert " archived=0 deferred=0 duplicates=21 failed=0 failed_before=1 dead_lettered=0 parked=0 metrics=0 " in second
 
 
 def test_a_batch_without_events_is_done_at_once(functions: dict[str, Callable[..., Any]], system: System) -> None:

@@ -122,6 +122,14 @@ DAMAGE = [
         ("histogram_differs", MINUTE, "minimum 0.5", "minimum 0.4"),
     ),
     (f"DELETE FROM aggregate_histograms WHERE {ONE_MINUTE}", ("histogram_differs", MINUTE, "count 6", None)),
+    (
+        (
+            "INSERT INTO aggregate_histograms SELECT metric_type, event_type, time_window_start, "
+            "time_window_start + interval '7 minutes', 1, 1, 1, 1, 0, 0, 0, now() FROM aggregate_histograms "
+            f"WHERE {ONE_MINUTE}"
+        ),
+        ("histogram_differs", MINUTE.replace("12:01:00Z", "12:07:00Z"), None, "count 1"),
+    ),
 ]
 
 

@@ -45,6 +45,8 @@ def redacted(text: bytes, finds: int = 1) -> bytes:
         ("12", '"**"'),
         ("7", '"*"'),
         ('["123"]', '["***"]'),
+        ('{"value":"123"}', '{"value":"***"}'),
+        ('{"code": 123}', '{"code": "***"}'),
         ('"\\u0031\\u0032\\u0033"', '"***"'),
     ],
 )
@@ -75,6 +77,13 @@ def test_a_verification_value_is_masked_under_its_key(key: str, value: str, kept
 )
 def test_a_verification_value_is_masked_in_free_text(text: str, kept: str) -> None:
     assert json.loads(redacted(body(note=text)))["note"] == kept
+
+
+@pytest.mark.parametrize("between", ["|12|25|", "|1|2025|", "|12/25|"])
+def test_number_expiry_and_verification_value_in_a_row(between: str) -> None:
+    text = f"{VISA}{between}123, and {VISA[:-1]}0{between}456"
+    kept = f"{masked(VISA)}{between}***, and {VISA[:-1]}0{between}456"
+    assert json.loads(redacted(body(note=text), finds=2))["note"] == kept
 
 
 @pytest.mark.parametrize("spaced", ['{"name":"cvv","value":"123"}', '{"name": "cvv", "value": 123}'])

@@ -3,9 +3,12 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from threading import Barrier
-from typing import Final
+from typing import Any, Final
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.integration.books import Books
 from tests.integration.events import DAY, NOON, Bad, Message, body, messages
@@ -133,6 +136,60 @@ def test_card_data_that_the_guard_of_the_time_did_not_know_is_masked_when_a_lett
     assert (json.loads(row["event_payload"])["note"], row["redactions"]) == (masked, 1)
     ((payload, detail),) = system.rows("SELECT payload, detail FROM failed_items")
     assert (json.loads(payload)["note"], detail["redactions"]) == (masked, 1)
+
+
+def parquet(**changes: list[Any]) -> bytes:
+    """A letter of one event, but for the changes."""
+    now = datetime.now(UTC)
+    columns = {"body": [b"{}"], "sequence_number": [1], "enqueued_at": [now], "redactions": [0], **changes}
+    table = pa.table(columns).replace_schema_metadata({"event_hub": "payments", "partition_id": "0"})
+    sink = BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        parquet(body=[None]),
+        parquet(body=[[1]]),
+        parquet(sequence_number=["first"]),
+        parquet(sequence_number=[None]),
+        parquet(body=[], sequence_number=[], enqueued_at=[], redactions=[]),
+        b"",
+    ],
+    ids=["no body", "body of numbers", "number of letters", "no number", "no event", "no byte"],
+)
+def test_a_file_that_only_looks_like_a_delivery_holds_nothing_else_up(
+    open_system: OpenSystem, postgres_way: FaultProxy, data: bytes
+) -> None:
+    system = open_system(retry_budget_seconds=1)
+    books = Books()
+    dead_letter(system, postgres_way, books, 1)
+    system.runtime.pipeline.dead_letters._container.upload_blob("pending/0000_strange.parquet", data)
+    report = system.runtime.pipeline.redrive.run(30)
+    assert (report.letters, report.unreadable, report.stopped) == (1, 1, None)
+    assert system.state() == books.state()
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [{"attempts": "x"}, {"next_attempt_at": "soon"}, {"next_attempt_at": "2100-01-01T00:00:00", "attempts": "3"}],
+    ids=str,
+)
+def test_notes_of_a_letter_that_cannot_be_read_begin_anew(
+    open_system: OpenSystem, postgres_way: FaultProxy, notes: dict[str, str]
+) -> None:
+    system = open_system(retry_budget_seconds=1)
+    books = Books()
+    dead_letter(system, postgres_way, books, 1)
+    letters = system.runtime.pipeline.dead_letters
+    (letter,) = letters.pending()
+    letters._container.get_blob_client(letter.name).set_blob_metadata(notes)
+    (letter,) = letters.pending()
+    assert (letter.attempts, letter.next_attempt_at <= datetime.now(UTC)) == (0, True)
+    assert system.runtime.pipeline.redrive.run(30).letters == 1
+    assert system.state() == books.state()
 
 
 def test_two_redrives_at_once_do_no_harm(open_system: OpenSystem, postgres_way: FaultProxy) -> None:

@@ -74,6 +74,12 @@ def _flat_brackets(count: int) -> list[bytes]:
     return [_good(number)[:-1] + b',"note":' + inside + b"}" for number in range(count)]
 
 
+def _noted(note: str) -> Kind:
+    """Something for the guard to read closely, 700 characters of it, beside all that an ordinary event has."""
+    text = (note * 700)[:700]
+    return _each(note=lambda _: text)
+
+
 def _wide_histograms(count: int) -> list[bytes]:
     """Two events for each key, with the smallest and the largest value there can be: the longest bucket numbers."""
     made = []
@@ -120,6 +126,13 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     "wide histograms": _wide_histograms,
     "1,000 members": _many_members,
+    "card numbers": _noted("4111111111111111 "),
+    "no card numbers": _noted("4111111111111112 "),
+    "verification values": _noted("cvv 123 "),
+    "single digits": _noted("4 1 "),
+    "escapes": lambda count: [
+        _good(number)[:-1] + b',"note":"' + b"\\u0034\\n" * 90 + b'"}' for number in range(count)
+    ],
     "deep": _deep,
     "flat brackets": _flat_brackets,
     "100 days": _each(occurred_at=lambda number: rfc3339(NOON - number % 100 * DAY)),

@@ -93,7 +93,7 @@ _VERIFICATION: Final = (
 )
 _CVV = re.compile(
     rf"{_VERIFICATION}(?:[ _-]?(?:code|value|{_NUMBER}))?(?:"
-    rf'(?:"\s*,\s*"value)?(?:is|was|[^0-9a-z,;{{}}*]){{1,40}}+([0-9]{{3,4}})(?:\.0+)?{_END}'
+    rf'(?:"\s*,\s*"value|"\s*:\s*{{\s*"(?:value|code|{_NUMBER}))?(?:is|was|[^0-9a-z,;{{}}*]){{1,40}}+([0-9]{{3,4}})(?:\.0+)?{_END}'
     rf'|"\s*:\s*([0-9]{{1,2}})(?=\s*[,}}\]]))'.encode()  # a JSON number lost its leading zeros
 )
 _GLUED_CVV = re.compile(rf"(?<![0-9a-z_])(?:cvv2?|cvc2?)([0-9]{{3,4}}){_END}".encode())
@@ -115,6 +115,11 @@ _SECRETS: Final = (
 )
 _TRACK_1 = re.compile(rb'%?b[0-9 ]{12,23}\^[^^"]{2,26}\^[^?"\s]*\??')
 _TRACK_2 = re.compile(rb"[0-9](?<![0-9a-z_*][0-9])([0-9]{12,18})(?:=[0-9]{4,}|d[0-9]{4,}f?(?![0-9a-z]))\??")
+
+# Number, month, year and verification value in a row, as such data is passed on.
+_LISTED = re.compile(
+    rf"[0-9](?<![0-9a-z_*][0-9])([0-9]{{12,18}})\|[0-9]{{1,2}}[|/](?:[0-9]{{2}}){{1,2}}\|([0-9]{{3,4}}){_END}".encode()
+)
 
 _KEY = re.compile(rb'"([^"]*)"\s*:\s*"?$')
 _NO_LETTER = re.compile(rb"[^a-z]")
@@ -138,6 +143,7 @@ _ODD = re.compile(
     "\u2043\u2044\u205f-\u206f\u2212\u2215\u2219\u22c5\u2800\u3000\u30fb\u3164\ufe00-\ufe0f\ufe58\ufe63\ufeff\uff0d-\uff0f\uff3f\uff65"
     "\uffa0])"
 )
+_decode_json = json.JSONDecoder().raw_decode
 _VALUES: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 _TWICE: Final = bytes.maketrans(bytes(range(10)), bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 
@@ -162,7 +168,7 @@ _SCREEN_PATTERN: Final = (
     # the words of verification values with digits behind them;
     rf"|(?i:cv[vcndp2]|ccv|cav2|csc|card{_WORD_GAP}(?:code|verification|validation)|security{_WORD_GAP}(?:code|value)"
     rf"|verification{_WORD_GAP}value)"
-    rf"(?i:2|code|value|{_NUMBER}|is|was|[^0-9a-z;{{}}*]|{_ESCAPED})*[0-9]"
+    rf"(?i:2|code|value|{_NUMBER}|is|was|[^0-9a-z;}}*]|{_ESCAPED})*[0-9]"
     # the keys of tracks and PINs, tracks, large floats.
     rf"|(?i:track{_WORD_GAP}(?:[123]|one|two|data)|mag(?:netic)?{_WORD_GAP}stripe|swipe"
     rf"|pin{_WORD_GAP}(?:block|data)|pin\")|\^|\.[0-9]+[eE]\+?1[2-8]"
@@ -243,12 +249,12 @@ def _unescape(escapes: re.Match[str]) -> str:
     run = escapes[1]
     if run is None:
         return escapes[0]
-    text: str = json.loads(f'"{run}"')
+    text: str = _decode_json(f'"{run}"')[0]
     return _ESCAPE.sub(_unescape_one, run) if _STAYS_ESCAPED.search(text) else text
 
 
 def _unescape_one(escape: re.Match[str]) -> str:
-    text: str = json.loads(f'"{escape[0]}"')
+    text: str = _decode_json(f'"{escape[0]}"')[0]
     return escape[0] if _STAYS_ESCAPED.search(text) else text
 
 
@@ -288,6 +294,10 @@ def _secrets(scan: bytes) -> Iterator[_Find]:
             start, end = match.span(match.lastindex or 0)
             if scan[start:end].strip(b"*"):
                 yield _Find(start, end, range(start, end))
+    if b"|" in scan:
+        for match in _LISTED.finditer(scan):
+            if _is_card_number(scan[match.start() : match.end(1)]):
+                yield _Find(*match.span(2), range(*match.span(2)))
 
 
 def _tracks(scan: bytes) -> Iterator[_Find]:
@@ -331,6 +341,8 @@ def _numbers(scan: bytes) -> Iterator[_Find]:
 
 def _card(scan: bytes, start: int, end: int) -> _Find:
     """The first six and the last four digits may be shown (PCI DSS)."""
+    if scan[start:end].isdigit():
+        return _Find(start, end, range(start + 6, end - 4))
     places = [place for place, byte in enumerate(scan[start:end], start) if byte in b"0123456789"]
     return _Find(start, end, places[6:-4])
 

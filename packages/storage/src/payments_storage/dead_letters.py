@@ -124,12 +124,6 @@ class DeadLetters:
         self.remove(letter)
 
 
-def sequence_numbers(name: str) -> tuple[str, int, int] | None:
-    """Partition, first and last sequence number that a letter's name tells."""
-    found = re.search(r"_p([A-Za-z0-9_-]+?)-(\d+)-(\d+)(?:_[0-9a-f]{8})?\.parquet$", name)
-    return (found[1], int(found[2]), int(found[3])) if found else None
-
-
 def _name(delivery: Delivery) -> str:
     stamp = delivery.enqueued_at[0].astimezone(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     hub = f"{_UNSAFE.sub('_', delivery.event_hub)[:60]}-{sha256(delivery.event_hub.encode()).hexdigest()[:8]}"
@@ -143,21 +137,37 @@ def _name(delivery: Delivery) -> str:
 
 
 def _letter(blob: BlobProperties) -> DeadLetter:
-    notes = blob.metadata or {}
-    due = notes.get(_NEXT)
+    attempts, due = _notes(blob)
     return DeadLetter(
         name=blob.name,
         etag=blob.etag,
         bytes=blob.size,
         written_at=blob.last_modified,
-        attempts=int(notes.get(_ATTEMPTS, 0)),
-        next_attempt_at=datetime.fromisoformat(due) if due else blob.creation_time,
+        attempts=attempts,
+        next_attempt_at=due,
     )
+
+
+def _notes(blob: BlobProperties) -> tuple[int, datetime]:
+    """Attempts so far, and when the next one is due. Notes that somebody else has changed beyond reading begin anew."""
+    notes = blob.metadata or {}
+    due = blob.creation_time
+    try:
+        if _NEXT in notes:
+            due = datetime.fromisoformat(notes[_NEXT])
+        if due.tzinfo is not None:
+            return int(notes.get(_ATTEMPTS, 0)), due
+    except ValueError:
+        pass
+    return 0, blob.creation_time
 
 
 def _read(data: bytes) -> Delivery:
     table = pq.read_table(BytesIO(data))
     notes = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    table = table.select(SCHEMA.names).cast(SCHEMA)
+    if not table.num_rows:
+        raise ValueError("it holds no event")
     columns = {name: table[name].to_pylist() for name in SCHEMA.names}
     return Delivery(
         event_hub=notes["event_hub"],

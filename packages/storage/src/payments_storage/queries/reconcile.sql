@@ -80,7 +80,7 @@ FROM payment_metrics_5m
 WHERE window_start >= %(start)s AND window_start < %(end)s
 
 -- histograms --
--- The windows of these lengths that lie within the span. The table has years, and its key begins with the names: they are walked first.
+-- The windows that lie within the span: those of these lengths, or all others. The table has years, and its key begins with the names: they are walked first.
 WITH RECURSIVE name AS (
     (SELECT metric_type, event_type FROM aggregate_histograms ORDER BY metric_type, event_type LIMIT 1)
     UNION ALL
@@ -97,7 +97,7 @@ SELECT
     zero_count, negative_buckets
 FROM name JOIN aggregate_histograms USING (metric_type, event_type)
 WHERE time_window_start >= %(start)s AND time_window_start < %(end)s AND time_window_end <= %(end)s
-    AND time_window_end - time_window_start = ANY (%(lengths)s)
+    AND (time_window_end - time_window_start = ANY (%(lengths)s)) = %(of_these)s
 
 -- sequences --
 -- What has been dealt with since the day before, by hub, partition and day: an event may occur a day after it arrived.

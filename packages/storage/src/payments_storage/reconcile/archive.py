@@ -6,7 +6,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from typing import Any, Final
 
 import pyarrow as pa
@@ -50,22 +49,18 @@ class ManifestRow:
     last_sequence_number: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """What Blob Storage has under a path: its size, and the events where there are any to read."""
-
-    bytes: int | None
-    events: pa.Table | None
-
-
 class Archive:
-    """Reads ahead with a few threads, and keeps no more than a few files in memory."""
+    """Downloads ahead with a few threads, and keeps no more than a few files in memory.
+
+    It is the caller's thread that decodes: Arrow keeps the memory that a thread has freed for that thread, so that each
+    that decodes adds what it has ever needed at once.
+    """
 
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
     def events(self, snapshot: Snapshot, span: Span, files: Check, recorded: Recorded | None) -> Iterator[pa.Table]:
-        """The archived events of a span within one day, in tables of about 10,000."""
+        """The archived events of a span within one day, in tables of 10,000; the last has what is left."""
         chunk: list[pa.Table] = []
         size = 0
         for row, table in self._tables(snapshot, span, files):
@@ -75,9 +70,10 @@ class Archive:
                 recorded.look_up(row.event_hub, events)
             chunk.append(events)
             size += events.num_rows
-            if size >= _CHUNK_EVENTS:
-                yield pa.concat_tables(chunk)
-                chunk, size = [], 0
+            while size >= _CHUNK_EVENTS:
+                held = pa.concat_tables(chunk)
+                yield held.slice(0, _CHUNK_EVENTS)
+                chunk, size = [held.slice(_CHUNK_EVENTS)], size - _CHUNK_EVENTS
         if size:
             yield pa.concat_tables(chunk)
 
@@ -87,7 +83,7 @@ class Archive:
             files.saw("files")
             files.saw("rows", row.rows)
             files.saw("bytes", row.bytes)
-            if content is not None:
+            if not row.compacted:
                 events = _usable(files, row, content)
                 if events is not None:
                     yield row, events
@@ -109,9 +105,9 @@ class Archive:
         for _, events in file.tables(span.start, span.end, EVENT_SCHEMA.names):
             yield events
 
-    def _contents(self, snapshot: Snapshot, span: Span) -> Iterator[tuple[ManifestRow, _Content | None]]:
-        """Compacted files are not read here: they are too large to be held."""
-        waiting: deque[tuple[ManifestRow, Future[_Content]]] = deque()
+    def _contents(self, snapshot: Snapshot, span: Span) -> Iterator[tuple[ManifestRow, bytes | None]]:
+        """None where Blob Storage has no such file, and for compacted files: they are too large to be held."""
+        waiting: deque[tuple[ManifestRow, Future[bytes | None]]] = deque()
         ahead = 0  # events
         with ThreadPoolExecutor(_READERS, "reconcile") as readers:
             try:
@@ -131,17 +127,17 @@ class Archive:
             finally:
                 readers.shutdown(cancel_futures=True)
 
-    def _read(self, path: str) -> _Content:
+    def _read(self, path: str) -> bytes | None:
         with blob_errors(f"read {path}"), suppress(ResourceNotFoundError):
-            data = self._container.download_blob(path).readall()
-            return _Content(len(data), _decode(data))
-        return _Content(None, None)
+            return self._container.download_blob(path).readall()
+        return None
 
 
 def _decode(data: bytes) -> pa.Table | None:
     """The events; None where the bytes are no Parquet file with the columns of an event."""
     try:
-        return pq.read_table(BytesIO(data), columns=EVENT_SCHEMA.names, use_threads=False).cast(EVENT_SCHEMA)
+        file = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False)  # read ahead it would be by other threads
+        return file.read(columns=EVENT_SCHEMA.names, use_threads=False).cast(EVENT_SCHEMA)
     except UNREADABLE:
         return None
 
@@ -153,16 +149,17 @@ def within(events: pa.Table, span: Span) -> pa.Table:
     return events.filter(pc.and_(pc.greater_equal(times, start), pc.less(times, end)))
 
 
-def _usable(files: Check, row: ManifestRow, content: _Content) -> pa.Table | None:
+def _usable(files: Check, row: ManifestRow, content: bytes | None) -> pa.Table | None:
     """The events of the file, whatever else is wrong with it; names what is."""
-    if content.bytes is None:
+    if content is None:
         _missing(files, row)
         return None
-    if content.events is None:
-        _unreadable(files, row, f"{content.bytes} bytes")
+    events = _decode(content)
+    if events is None:
+        _unreadable(files, row, f"{len(content)} bytes")
         return None
-    _compare(files, row, _describe(row.path, content.bytes, content.events))
-    return content.events
+    _compare(files, row, _describe(row.path, len(content), events))
+    return events
 
 
 def _missing(files: Check, row: ManifestRow) -> None:

@@ -5,7 +5,6 @@ it. Here psycopg only waits, within the connection's deadline, and rows that hav
 """
 
 from collections.abc import Iterator
-from io import RawIOBase
 from typing import Any, Final
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ from psycopg.pq.abc import PGresult
 from psycopg.waiting import Wait
 from pyarrow import csv
 
-_BLOCK_BYTES: Final = 2 << 20
+_BLOCK_BYTES: Final = 1 << 20
 
 
 def copied(
@@ -27,23 +26,20 @@ def copied(
     """The rows of a COPY in CSV, to be taken to the end. Raises what psycopg raises."""
     copy = _Copy(connection)
     copy.begin(ClientCursor(connection).mogrify(statement, parameters).encode())
-    first = copy.read(_BLOCK_BYTES)
-    if not first:
-        return
-    reader = csv.open_csv(
-        _Continued(first, copy),
-        read_options=csv.ReadOptions(column_names=schema.names, block_size=_BLOCK_BYTES),
-        parse_options=csv.ParseOptions(newlines_in_values=True),
-        convert_options=csv.ConvertOptions(
-            column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
-        ),
-    )
-    for batch in reader:
-        yield pa.Table.from_batches([batch], schema)
+    # Block by block: Arrow's streaming reader fetches up to 32 of them ahead.
+    while block := copy.read():
+        yield csv.read_csv(
+            pa.BufferReader(block),
+            read_options=csv.ReadOptions(column_names=schema.names, block_size=len(block), use_threads=False),
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+            ),
+        )
 
 
-class _Copy(RawIOBase):
-    """What the server sends, as a file."""
+class _Copy:
+    """What the server sends, in blocks of whole rows."""
 
     def __init__(self, connection: Connection[Any]) -> None:
         self._connection = connection
@@ -53,17 +49,15 @@ class _Copy(RawIOBase):
         self._connection.pgconn.send_query(statement)
         self._expect(self._connection.wait(execute(self._connection.pgconn)), ExecStatus.COPY_OUT)
 
-    def readable(self) -> bool:
-        return True
+    def read(self) -> bytearray:
+        """Empty at the end."""
+        return bytearray() if self._ended else self._connection.wait(self._take())
 
-    def read(self, size: int = -1) -> bytes:
-        return b"" if self._ended else self._connection.wait(self._take(size))
-
-    def _take(self, size: int) -> PQGen[bytes]:
-        """At least so many bytes, or all that are left. Yields where there is something to wait for."""
+    def _take(self) -> PQGen[bytearray]:
+        """A block, or all that is left. Yields where there is something to wait for."""
         pgconn = self._connection.pgconn
         found = bytearray()
-        while not 0 <= size <= len(found):
+        while len(found) < _BLOCK_BYTES:
             count, row = pgconn.get_copy_data(1)
             if count > 0:
                 found += row
@@ -75,24 +69,9 @@ class _Copy(RawIOBase):
                 self._ended = True
                 self._expect((yield from fetch_many(pgconn)), ExecStatus.COMMAND_OK)
                 break
-        return bytes(found)
+        return found
 
     def _expect(self, results: list[PGresult], status: ExecStatus) -> None:
         for result in results:
             if result.status != status:
                 raise error_from_result(result)
-
-
-class _Continued(RawIOBase):
-    """A file of which the beginning was read already."""
-
-    def __init__(self, first: bytes, rest: _Copy) -> None:
-        self._first = first
-        self._rest = rest
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        first, self._first = self._first, b""
-        return first or self._rest.read(size)

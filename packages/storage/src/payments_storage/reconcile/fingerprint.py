@@ -14,7 +14,7 @@ _MULTIPLIER: Final = pa.scalar(
 )  # odd, its bits without a pattern (2^64 / golden ratio)
 _HALF: Final = pa.scalar(32, pa.int64())
 _NULL: Final = pa.scalar(0x6E756C6C, pa.int64())
-_PARTS: Final = 64
+_PARTS: Final = 16
 
 
 def fingerprints(rows: pa.Table) -> pa.Array:

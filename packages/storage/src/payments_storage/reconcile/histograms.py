@@ -3,7 +3,6 @@
 Which bucket a value belongs to, and how a histogram is packed, is that of `payments_core.histogram`.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -14,12 +13,13 @@ import pyarrow.compute as pc
 
 from payments_core.aggregates import EPOCH, window_start
 from payments_core.event import AMOUNT
-from payments_core.histogram import bucket_index, pack
+from payments_core.histogram import Buckets, bucket_index
+from payments_storage.reconcile.cells import Cells
 from payments_storage.reconcile.findings import Check, Kind
 from payments_storage.reconcile.running import Running
 from payments_storage.reconcile.snapshot import Snapshot
 from payments_storage.reconcile.span import Span
-from payments_storage.reconcile.totals import compare_rows, pieces
+from payments_storage.reconcile.totals import compare_rows, pieces, windows
 from payments_storage.sql import load_queries
 
 _SQL: Final = load_queries("reconcile")
@@ -31,7 +31,7 @@ _WAYS: Final = {"count": "sum", "sum": "sum", "minimum": "min", "maximum": "max"
 _PIECE: Final = timedelta(hours=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _ZERO: Final = pa.scalar(Decimal(0), AMOUNT)
-_NONE: Final = Decimal(0)
+_NONE: Final = (0, 0)
 
 
 class Histograms:
@@ -40,25 +40,23 @@ class Histograms:
     def __init__(self, lengths: tuple[timedelta, ...], span: Span) -> None:
         self._span = span
         self._lengths = tuple(length for length in lengths if length <= span.end - span.start)
+        self._all_lengths = list(lengths)
         self._cut = [length for length in lengths if (span.start - EPOCH) % length or (span.end - EPOCH) % length]
         self._numbers: dict[str, int] = {}
         self._sums = Running(["name", "start"], _WAYS)
-        self._counts = Running(["name", "start", "cell"], {"count": "sum"})
+        self._cells = Cells(lengths[0])
 
     def add(self, metrics: pa.Table) -> None:
         """Adds metrics (`payments_core.metrics.METRIC_SCHEMA`)."""
         if not self._lengths:
             return
         values = metrics["metric_value"]
-        keys = {"name": self._numbered(metrics), "start": window_start(metrics["occurred_at"], self._lengths[0])}
+        names, starts = self._numbered(metrics), window_start(metrics["occurred_at"], self._lengths[0])
         ones = pa.repeat(pa.scalar(1, pa.int64()), metrics.num_rows)
         zeros = pc.equal(values, _ZERO).cast(pa.int64())
         same = dict.fromkeys(("sum", "minimum", "maximum"), values)
-        self._sums.add(pa.table(keys | {"count": ones} | same | {"zeros": zeros}))
-        negative = pc.less(values, _ZERO).cast(pa.int32())
-        cells = pc.add(pc.multiply(bucket_index(pc.abs(values)), pa.scalar(2, pa.int32())), negative)
-        counted = pa.table(keys | {"cell": cells, "count": ones})
-        self._counts.add(counted.filter(pc.is_valid(cells)))
+        self._sums.add(pa.table({"name": names, "start": starts, "count": ones, **same, "zeros": zeros}))
+        self._cells.add(names, starts, pc.less(values, _ZERO), bucket_index(pc.abs(values)))
 
     def _numbered(self, metrics: pa.Table) -> pa.Array:
         """Metric and event type as a number: there are few pairs, and very many cells to keep them for."""
@@ -76,6 +74,8 @@ class Histograms:
         for piece in pieces(self._span):
             self._compare(snapshot, piece, short, check)
         self._compare(snapshot, self._span, tuple(length for length in self._lengths if length not in short), check)
+        others = _stored(snapshot, self._span, self._all_lengths, of_these=False)
+        compare_rows({}, others, _FIELDS, Kind.HISTOGRAM_DIFFERS, check)
 
     def _compare(self, snapshot: Snapshot, span: Span, lengths: tuple[timedelta, ...], check: Check) -> None:
         if not lengths:
@@ -85,32 +85,24 @@ class Histograms:
         if self._lengths[0] in lengths:
             shortest = (row[0] for key, row in expected.items() if key[3] - key[2] == self._lengths[0])
             check.saw("values", sum(shortest))
-        stored = snapshot.each(_SQL["histograms"], start=span.start, end=span.end, lengths=list(lengths))
+        stored = _stored(snapshot, span, list(lengths), of_these=True)
         compare_rows(expected, stored, _FIELDS, Kind.HISTOGRAM_DIFFERS, check)
 
     def _rows(self, span: Span, length: timedelta) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
         """Key and values of the windows of one length that lie in the span."""
-        packed: dict[tuple[int, int], tuple[dict[int, int], dict[int, int]]] = defaultdict(lambda: ({}, {}))
-        for row in _widened(self._counts, span, length):
-            index, negative = divmod(row["cell"], 2)
-            packed[row["name"], row["start"]][negative][index] = row["count"]
+        sums = self._sums.total()
+        if sums is None:
+            return
+        cells = self._cells.within(span, length)
         names = [tuple(pair.split(_NAMES_END)) for pair in self._numbers]
-        for row in _widened(self._sums, span, length):
+        for row in self._sums.grouped(windows(sums, span, length)).to_pylist():
             start = EPOCH + row["start"] * _MICROSECOND
-            both = packed[row["name"], row["start"]]
-            positive, negative = (Decimal(pack(counts)) if counts else _NONE for counts in both)
+            both = (cells.get((row["name"], row["start"], sign), _NONE) for sign in (False, True))
+            positive, negative = (Decimal(str(Buckets(*lanes))) for lanes in both)
             values = (row["count"], row["sum"], row["minimum"], row["maximum"], positive, row["zeros"], negative)
             yield (*names[row["name"]], start, start + length), values
 
 
-def _widened(sums: Running, span: Span, length: timedelta) -> list[dict[str, Any]]:
-    """The rows of the windows of this length that lie in the span."""
-    rows = sums.total()
-    if rows is None:
-        return []
-    starts = window_start(rows["start"], length)
-    first, end = (pa.scalar((moment - EPOCH) // _MICROSECOND, pa.int64()) for moment in (span.start, span.end - length))
-    inside = pc.and_(pc.greater_equal(starts, first), pc.less_equal(starts, end))
-    rows = rows.set_column(rows.schema.get_field_index("start"), "start", starts).filter(inside)
-    result: list[dict[str, Any]] = sums.grouped(rows).to_pylist()
-    return result
+def _stored(snapshot: Snapshot, span: Span, lengths: list[timedelta], *, of_these: bool) -> Iterator[tuple[Any, ...]]:
+    """The rows within the span whose windows have these lengths, or all others, which nothing in the archive gives."""
+    return snapshot.each(_SQL["histograms"], start=span.start, end=span.end, lengths=lengths, of_these=of_these)

@@ -5,12 +5,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from payments_core.aggregates import EPOCH
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from payments_core.aggregates import EPOCH, window_start
 from payments_storage.reconcile.findings import Check, Kind
 from payments_storage.reconcile.span import Span
 
 KEY_WIDTH: Final = 4
 _PIECE: Final = timedelta(hours=1)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def pieces(span: Span) -> Iterator[Span]:
@@ -20,6 +24,14 @@ def pieces(span: Span) -> Iterator[Span]:
         end = min(start - (start - EPOCH) % _PIECE + _PIECE, span.end)
         yield Span(start, end)
         start = end
+
+
+def windows(rows: pa.Table, span: Span, length: timedelta) -> pa.Table:
+    """The rows whose windows of this length lie in the span, `start` (int64, microseconds) now being the window's."""
+    starts = window_start(rows["start"], length)
+    first, end = (pa.scalar((moment - EPOCH) // _MICROSECOND, pa.int64()) for moment in (span.start, span.end - length))
+    inside = pc.and_(pc.greater_equal(starts, first), pc.less_equal(starts, end))
+    return rows.set_column(rows.schema.get_field_index("start"), "start", starts).filter(inside)
 
 
 def compare_rows(
