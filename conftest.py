@@ -13,7 +13,7 @@ import pytest
 
 from payments.local import containers
 from payments.local.azurite import Azurite
-from payments.local.database import MIGRATOR, READER, WRITER, create_database, create_logins, drop_database
+from payments.local.database import MIGRATOR, OPERATOR, READER, WRITER, create_database, create_logins, drop_database
 from payments.local.migrate import migrate
 from payments.local.place import Place, temporary_place
 from payments.local.postgres import PostgresServer
@@ -28,12 +28,13 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True)
 class Database:
-    """A migrated database with no rows, seen by the writer, by its owner and by the reader."""
+    """A migrated database with no rows, seen by the writer, by its owner, by the reader and by the operator."""
 
     name: str
     dsn: str
     migrator_dsn: str
     analyst_dsn: str
+    operator_dsn: str
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def migrated_template(postgres_server: PostgresServer) -> str:
 def database(postgres_server: PostgresServer, migrated_template: str) -> Iterator[Database]:
     name = f"test_{next(_numbers)}"
     create_database(postgres_server, name, migrated_template)
-    yield Database(name, *(postgres_server.dsn(login, name) for login in (WRITER, MIGRATOR, READER)))
+    yield Database(name, *(postgres_server.dsn(login, name) for login in (WRITER, MIGRATOR, READER, OPERATOR)))
     drop_database(postgres_server, name)
 
 

@@ -93,9 +93,9 @@ BEGIN
             dedup_window_days
             USING ERRCODE = 'invalid_parameter_value',
             HINT = 'An Event Hub redelivers for up to 7 days: use 8 or more.';
-    ELSIF metrics_retention_days IS NULL OR metrics_retention_days < 1 THEN
-        RAISE EXCEPTION 'metrics cannot be kept for % days', metrics_retention_days
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Use 1 or more.';
+    ELSIF metrics_retention_days IS NULL OR metrics_retention_days < 8 THEN
+        RAISE EXCEPTION 'metrics cannot be kept for % days only', metrics_retention_days
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Use 8 or more (METRICS_RETENTION_DAYS).';
     ELSIF today IS NULL OR today > (now() AT TIME ZONE 'UTC')::date + 1 THEN
         RAISE EXCEPTION 'today is not %, and partitions within retention would be dropped', today
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Check the clock of the caller.';
@@ -451,7 +451,7 @@ BEGIN
         'CONSTRAINT rebuilt_day_check CHECK (created_at >= %L AND created_at < %L)) WITH (autovacuum_freeze_min_age = 0)',
         name, utc_midnight(day), utc_midnight(day + 1)
     );
-    EXECUTE format('GRANT SELECT, INSERT ON %I TO payments_writer', name);
+    EXECUTE format('GRANT SELECT, INSERT ON %I TO payments_operator', name);
     RETURN name;
 END
 $$;
@@ -517,6 +517,25 @@ CREATE FUNCTION public.partition_name(parent text, day date) RETURNS text
     RETURN (parent || to_char((day)::timestamp with time zone, '_YYYYMMDD'::text));
 
 --
+-- Name: stamp_resolved_at(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.stamp_resolved_at() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.resolved_at := now();
+    RETURN NEW;
+END
+$$;
+
+--
+-- Name: FUNCTION stamp_resolved_at(); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.stamp_resolved_at() IS 'An entry of failed_items is resolved when it is, whatever a writer says.';
+
+--
 -- Name: swap_rebuilt(date[], text[], timestamp with time zone, timestamp with time zone, interval[]); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -533,7 +552,7 @@ BEGIN
         EXECUTE format('ALTER TABLE dynamic_metrics DETACH PARTITION %I', name);
         EXECUTE format('DROP TABLE %I', name);
         EXECUTE format('ALTER TABLE %I RENAME TO %I', name || '_rebuilt', name);
-        EXECUTE format('REVOKE ALL ON %I FROM payments_writer', name);
+        EXECUTE format('REVOKE ALL ON %I FROM payments_operator', name);
         EXECUTE format(
             'ALTER TABLE dynamic_metrics ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
             name, utc_midnight(day), utc_midnight(day + 1)
@@ -1467,6 +1486,12 @@ ALTER INDEX public.ingested_events_enqueued_on_idx ATTACH PARTITION public.inges
 ALTER INDEX public.ingested_events_pkey ATTACH PARTITION public.ingested_events_default_pkey;
 
 --
+-- Name: failed_items failed_items_stamp_resolved_at; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER failed_items_stamp_resolved_at BEFORE UPDATE OF resolved_at ON public.failed_items FOR EACH ROW WHEN (((new.resolved_at IS NOT NULL) AND pg_has_role('payments_writer'::name, 'USAGE'::text))) EXECUTE FUNCTION public.stamp_resolved_at();
+
+--
 -- Name: SCHEMA public; Type: ACL; Schema: -; Owner: -
 --
 
@@ -1535,14 +1560,14 @@ REVOKE ALL ON FUNCTION public.lock_for_a_moment(tables text[]) FROM PUBLIC;
 --
 
 REVOKE ALL ON FUNCTION public.lock_for_rebuild(days date[], aggregates text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.lock_for_rebuild(days date[], aggregates text[]) TO payments_writer;
+GRANT ALL ON FUNCTION public.lock_for_rebuild(days date[], aggregates text[]) TO payments_operator;
 
 --
 -- Name: FUNCTION make_rebuilt_partition(day date); Type: ACL; Schema: public; Owner: -
 --
 
 REVOKE ALL ON FUNCTION public.make_rebuilt_partition(day date) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.make_rebuilt_partition(day date) TO payments_writer;
+GRANT ALL ON FUNCTION public.make_rebuilt_partition(day date) TO payments_operator;
 
 --
 -- Name: FUNCTION missing_failed_items_months(today date); Type: ACL; Schema: public; Owner: -
@@ -1563,11 +1588,17 @@ REVOKE ALL ON FUNCTION public.move_out_of_default(parent text, day date) FROM PU
 REVOKE ALL ON FUNCTION public.partition_name(parent text, day date) FROM PUBLIC;
 
 --
+-- Name: FUNCTION stamp_resolved_at(); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.stamp_resolved_at() FROM PUBLIC;
+
+--
 -- Name: FUNCTION swap_rebuilt(days date[], aggregates text[], range_start timestamp with time zone, range_end timestamp with time zone, lengths interval[]); Type: ACL; Schema: public; Owner: -
 --
 
 REVOKE ALL ON FUNCTION public.swap_rebuilt(days date[], aggregates text[], range_start timestamp with time zone, range_end timestamp with time zone, lengths interval[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.swap_rebuilt(days date[], aggregates text[], range_start timestamp with time zone, range_end timestamp with time zone, lengths interval[]) TO payments_writer;
+GRANT ALL ON FUNCTION public.swap_rebuilt(days date[], aggregates text[], range_start timestamp with time zone, range_end timestamp with time zone, lengths interval[]) TO payments_operator;
 
 --
 -- Name: FUNCTION utc_midnight(day date); Type: ACL; Schema: public; Owner: -
@@ -1579,8 +1610,56 @@ REVOKE ALL ON FUNCTION public.utc_midnight(day date) FROM PUBLIC;
 -- Name: TABLE aggregate_histograms; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.aggregate_histograms TO payments_writer;
+GRANT SELECT,INSERT ON TABLE public.aggregate_histograms TO payments_writer;
 GRANT SELECT ON TABLE public.aggregate_histograms TO payments_reader;
+
+--
+-- Name: COLUMN aggregate_histograms.event_count; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(event_count) ON TABLE public.aggregate_histograms TO payments_writer;
+
+--
+-- Name: COLUMN aggregate_histograms.sum_value; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(sum_value) ON TABLE public.aggregate_histograms TO payments_writer;
+
+--
+-- Name: COLUMN aggregate_histograms.min_value; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(min_value) ON TABLE public.aggregate_histograms TO payments_writer;
+
+--
+-- Name: COLUMN aggregate_histograms.max_value; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(max_value) ON TABLE public.aggregate_histograms TO payments_writer;
+
+--
+-- Name: COLUMN aggregate_histograms.buckets; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(buckets) ON TABLE public.aggregate_histograms TO payments_writer;
+
+--
+-- Name: COLUMN aggregate_histograms.zero_count; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(zero_count) ON TABLE public.aggregate_histograms TO payments_writer;
+
+--
+-- Name: COLUMN aggregate_histograms.negative_buckets; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(negative_buckets) ON TABLE public.aggregate_histograms TO payments_writer;
+
+--
+-- Name: COLUMN aggregate_histograms.updated_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(updated_at) ON TABLE public.aggregate_histograms TO payments_writer;
 
 --
 -- Name: TABLE dynamic_metrics; Type: ACL; Schema: public; Owner: -
@@ -1599,7 +1678,7 @@ GRANT USAGE ON SEQUENCE public.dynamic_metrics_metric_id_seq TO payments_writer;
 -- Name: TABLE failed_items; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.failed_items TO payments_writer;
+GRANT SELECT,INSERT ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.failed_item_id; Type: ACL; Schema: public; Owner: -
@@ -1612,24 +1691,34 @@ GRANT SELECT(failed_item_id) ON TABLE public.failed_items TO payments_reader;
 --
 
 GRANT SELECT(stage) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(stage) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.error_code; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT(error_code) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(error_code) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.message; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT(message) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(message) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.detail; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT(detail) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(detail) ON TABLE public.failed_items TO payments_writer;
+
+--
+-- Name: COLUMN failed_items.payload; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(payload) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.event_hub; Type: ACL; Schema: public; Owner: -
@@ -1660,24 +1749,28 @@ GRANT SELECT(enqueued_at) ON TABLE public.failed_items TO payments_reader;
 --
 
 GRANT SELECT(event_id) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(event_id) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.transaction_id; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT(transaction_id) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(transaction_id) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.attempts; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT(attempts) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(attempts) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.status; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT(status) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(status) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.created_at; Type: ACL; Schema: public; Owner: -
@@ -1690,30 +1783,35 @@ GRANT SELECT(created_at) ON TABLE public.failed_items TO payments_reader;
 --
 
 GRANT SELECT(updated_at) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(updated_at) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.resolved_at; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT(resolved_at) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(resolved_at) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.next_attempt_at; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT(next_attempt_at) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(next_attempt_at) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.resolved_by; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT(resolved_by) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(resolved_by) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: COLUMN failed_items.resolution; Type: ACL; Schema: public; Owner: -
 --
 
 GRANT SELECT(resolution) ON TABLE public.failed_items TO payments_reader;
+GRANT UPDATE(resolution) ON TABLE public.failed_items TO payments_writer;
 
 --
 -- Name: TABLE ingested_events; Type: ACL; Schema: public; Owner: -
@@ -1726,46 +1824,100 @@ GRANT SELECT ON TABLE public.ingested_events TO payments_reader;
 -- Name: TABLE ingested_sequences; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.ingested_sequences TO payments_writer;
+GRANT SELECT,INSERT ON TABLE public.ingested_sequences TO payments_writer;
 GRANT SELECT ON TABLE public.ingested_sequences TO payments_reader;
+
+--
+-- Name: COLUMN ingested_sequences.sequence_numbers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(sequence_numbers) ON TABLE public.ingested_sequences TO payments_writer;
 
 --
 -- Name: TABLE payment_metrics_5m; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.payment_metrics_5m TO payments_writer;
+GRANT SELECT,INSERT ON TABLE public.payment_metrics_5m TO payments_writer;
 GRANT SELECT ON TABLE public.payment_metrics_5m TO payments_reader;
+
+--
+-- Name: COLUMN payment_metrics_5m.total_count; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(total_count) ON TABLE public.payment_metrics_5m TO payments_writer;
+
+--
+-- Name: COLUMN payment_metrics_5m.total_amount; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(total_amount) ON TABLE public.payment_metrics_5m TO payments_writer;
+
+--
+-- Name: COLUMN payment_metrics_5m.min_amount; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(min_amount) ON TABLE public.payment_metrics_5m TO payments_writer;
+
+--
+-- Name: COLUMN payment_metrics_5m.max_amount; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(max_amount) ON TABLE public.payment_metrics_5m TO payments_writer;
+
+--
+-- Name: COLUMN payment_metrics_5m.updated_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(updated_at) ON TABLE public.payment_metrics_5m TO payments_writer;
 
 --
 -- Name: TABLE raw_event_files; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.raw_event_files TO payments_writer;
+GRANT SELECT,INSERT ON TABLE public.raw_event_files TO payments_writer;
 GRANT SELECT ON TABLE public.raw_event_files TO payments_reader;
+
+--
+-- Name: COLUMN raw_event_files.state; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(state) ON TABLE public.raw_event_files TO payments_writer;
+
+--
+-- Name: COLUMN raw_event_files.replaced_by; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(replaced_by) ON TABLE public.raw_event_files TO payments_writer;
+
+--
+-- Name: COLUMN raw_event_files.replaced_at; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT UPDATE(replaced_at) ON TABLE public.raw_event_files TO payments_writer;
 
 --
 -- Name: TABLE rebuilt_aggregate_histograms; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,TRUNCATE,UPDATE ON TABLE public.rebuilt_aggregate_histograms TO payments_writer;
+GRANT SELECT,INSERT,TRUNCATE,UPDATE ON TABLE public.rebuilt_aggregate_histograms TO payments_operator;
 
 --
 -- Name: TABLE rebuilt_deferred; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,TRUNCATE,UPDATE ON TABLE public.rebuilt_deferred TO payments_writer;
+GRANT SELECT,INSERT,TRUNCATE,UPDATE ON TABLE public.rebuilt_deferred TO payments_operator;
 
 --
 -- Name: TABLE rebuilt_files; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,TRUNCATE,UPDATE ON TABLE public.rebuilt_files TO payments_writer;
+GRANT SELECT,INSERT,TRUNCATE,UPDATE ON TABLE public.rebuilt_files TO payments_operator;
 
 --
 -- Name: TABLE rebuilt_payment_metrics_5m; Type: ACL; Schema: public; Owner: -
 --
 
-GRANT SELECT,INSERT,TRUNCATE,UPDATE ON TABLE public.rebuilt_payment_metrics_5m TO payments_writer;
+GRANT SELECT,INSERT,TRUNCATE,UPDATE ON TABLE public.rebuilt_payment_metrics_5m TO payments_operator;
 
 --
 -- PostgreSQL database dump complete
@@ -1791,4 +1943,8 @@ INSERT INTO public.schema_migrations (version) VALUES
     ('20261126001420'),
     ('20261126001600'),
     ('20261126001900'),
-    ('20261126001910');
+    ('20261126001910'),
+    ('20261126002000'),
+    ('20261126002010'),
+    ('20261126002020'),
+    ('20261126002030');

@@ -17,7 +17,7 @@ from azure.storage.blob import ContainerClient
 
 from benchmarks.query.traffic import Traffic
 from payments.local.azurite import Azurite
-from payments.local.database import MIGRATOR, READER, WRITER, create_database, create_logins
+from payments.local.database import MIGRATOR, OPERATOR, READER, WRITER, create_database, create_logins
 from payments.local.migrate import migrate
 from payments.local.place import temporary_place
 from payments.local.postgres import PostgresServer
@@ -53,6 +53,7 @@ class Store:
         """For commands that write."""
         return {
             "POSTGRES_DSN": self.postgres.dsn(WRITER, self.database),
+            "POSTGRES_OPERATOR_DSN": self.postgres.dsn(OPERATOR, self.database),
             "POSTGRES_AUTH": "password",
             "ARCHIVE_CONNECTION_STRING": self.azurite.connection_string,
             "ARCHIVE_CONTAINER": _CONTAINER,

@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 Connection = psycopg.Connection[Any]
 # The migrations make these too. Made here, the administrator may grant them, and the migrator needs no CREATEROLE.
-GROUPS: Final = ("payments_writer", "payments_reader")
+GROUPS: Final = ("payments_writer", "payments_operator", "payments_reader")
 _LOCK: Final = 0x7061796D  # "paym": two bootstraps take turns
 
 
@@ -73,6 +73,7 @@ def make_groups(connection: Connection) -> list[str]:
     missing = [name for name in GROUPS if not _role_exists(connection, name)]
     for name in missing:
         connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
+    connection.execute("GRANT payments_writer TO payments_operator")
     return [f"Made the role {name}." for name in missing]
 
 

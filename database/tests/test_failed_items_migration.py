@@ -68,7 +68,7 @@ def test_what_was_there_is_dropped_as_any_month_is(before: str, writer_dsn: str)
         owner.execute(f"ALTER TABLE {partition(TODAY)} RENAME TO failed_items_20200101")
         expire = "SELECT * FROM drop_expired_failed_items(8, %s)"
         assert writer.execute(expire, [TODAY]).fetchall() == [("failed_items_20200101", "kept", 1)]
-        resolve(writer, 1, date(2020, 1, 1))
+        resolve(owner, 1, date(2020, 1, 1))
         assert writer.execute(expire, [TODAY]).fetchall() == [("failed_items_20200101", "dropped", 0)]
         assert fail(writer, 1, date(2019, 12, 31)), "into the default partition, and from there into its month"
         make_partitions(before)

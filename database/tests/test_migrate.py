@@ -84,6 +84,32 @@ def test_a_role_that_another_database_creates_at_this_moment_is_no_error(empty_d
         first.execute("DROP ROLE racing_writer, racing_reader")
 
 
+def test_the_operators_role_is_made_where_it_is_missing_and_joins_the_writers(empty_dsn: str) -> None:
+    """The same for its migration: in two databases at once, and once more where all is there."""
+    (file,) = MIGRATIONS.glob("*_operator.sql")
+    text = file.read_text(encoding="utf-8")
+    block = text[text.index("DO $$") : text.index("$$;") + len("$$;")].encode()
+    for old, new in ((b"payments_operator", b"racing_operator"), (b"payments_writer", b"racing_writer")):
+        assert old in block
+        block = block.replace(old, new)
+    with (
+        psycopg.connect(empty_dsn) as first,
+        psycopg.connect(empty_dsn, autocommit=True) as second,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        second.execute("CREATE ROLE racing_writer NOLOGIN")
+        first.execute(block)
+        waiting = thread.submit(second.execute, block)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.3)
+        first.commit()
+        waiting.result()
+        second.execute(block)
+        member = "SELECT pg_has_role('racing_operator', 'racing_writer', 'USAGE')"
+        assert first.execute(member).fetchone() == (True,)
+        first.execute("DROP ROLE racing_operator, racing_writer")
+
+
 def limits_of(dsn: str) -> list[str]:
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     with psycopg.connect(dsn) as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -207,9 +207,10 @@ def test_a_table_that_is_no_day_partition_is_left_alone(writer: Connection, owne
     [
         (7, 30, DAY, "dedup window of 7 days would forget ids"),
         (None, 30, DAY, "dedup window"),
-        (8, 0, DAY, "metrics cannot be kept for 0 days"),
+        (8, 7, DAY, "metrics cannot be kept for 7 days only"),
         (8, None, DAY, "metrics cannot be kept"),
         (8, 30, date(2124, 3, 10), "today is not 2124-03-10"),
+        (8, 30, datetime.now(UTC).date() + timedelta(days=2), "today is not"),
         (8, 30, None, "today is not"),
     ],
 )

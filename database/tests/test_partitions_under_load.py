@@ -158,13 +158,16 @@ def test_writers_of_all_days_go_on_through_days_of_maintenance(database: Databas
 def test_failed_items_are_written_and_resolved_while_their_months_appear_and_go(
     database: Database, threads: ThreadPoolExecutor
 ) -> None:
-    """Two writers fill twelve months, most of them past retention, and resolve what they write into every second."""
+    """Two writers fill twelve months, most of them past retention, and resolve what they write into every second.
+
+    They are the owner, who may say that it was long ago.
+    """
     stop = False
     months = [date(2024, 1 + n, 1) for n in range(12)]
 
     def write(seed: int) -> int:
         written = 0
-        with psycopg.connect(database.dsn) as connection:
+        with psycopg.connect(database.migrator_dsn) as connection:
             while not stop:
                 fail(connection, 2 * written + seed, months[(seed + written) % 12])
                 connection.execute(

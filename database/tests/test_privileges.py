@@ -1,13 +1,15 @@
-"""What the writer, the reader and the migrator may do, and nothing else."""
+"""What the writer, the operator, the reader and the migrator may do, and nothing else."""
 # ruff: noqa: S608 - the statements are made of names that stand here
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from psycopg.errors import InsufficientPrivilege
+from psycopg.errors import InsufficientPrivilege, InvalidParameterValue
 
 if TYPE_CHECKING:
     from conftest import Database
@@ -16,6 +18,7 @@ TABLES = (
     "ingested_events", "dynamic_metrics", "payment_metrics_5m", "aggregate_histograms", "failed_items",
     "raw_event_files", "ingested_sequences",
 )  # fmt: skip
+REBUILT = ("rebuilt_payment_metrics_5m", "rebuilt_aggregate_histograms", "rebuilt_files", "rebuilt_deferred")
 CLAIM = "INSERT INTO ingested_events VALUES (gen_random_uuid(), 1, '2024-01-01', '2024-01-01')"
 METRIC = (
     "INSERT INTO dynamic_metrics (transaction_id, metric_type, metric_value, created_at) VALUES ('t', 'm', 1, now())"
@@ -46,9 +49,11 @@ WRITER_MAY = [
     "SELECT * FROM aggregate_histograms",
     f"{FAILED} ON CONFLICT (event_hub, partition_id, sequence_number, enqueued_at) DO NOTHING",
     "SELECT payload FROM failed_items",
-    "UPDATE failed_items SET attempts = attempts + 1",
+    "UPDATE failed_items SET attempts = attempts + 1, status = 'replayed', resolved_at = now()",
+    "SELECT failed_item_id FROM failed_items FOR UPDATE SKIP LOCKED",
     FILE,
     "SELECT path FROM raw_event_files",
+    "SELECT path FROM raw_event_files FOR UPDATE",
     "UPDATE raw_event_files SET state = 'replaced', replaced_by = gen_random_uuid(), replaced_at = now()",
     f"""{SEQUENCES} ON CONFLICT (event_hub, partition_id, enqueued_on)
     DO UPDATE SET sequence_numbers = known.sequence_numbers + excluded.sequence_numbers""",
@@ -58,19 +63,37 @@ WRITER_MAY = [
     "SELECT * FROM ensure_failed_items_partitions('2024-01-01')",
     "SELECT * FROM drop_expired_failed_items(2557, '2024-01-01')",
     "SELECT histogram_quantile(0.5, 1, 0, 0)",
+]
+# Together they put empty tables in the place of full ones.
+REBUILD = [
     "SELECT make_rebuilt_partition('2024-01-01')",
     "SELECT lock_for_rebuild('{}', '{payment_metrics_5m}')",
-    "SELECT swap_rebuilt('{}', '{}', now(), now(), '{}')",
-    "TRUNCATE rebuilt_payment_metrics_5m, rebuilt_aggregate_histograms, rebuilt_files, rebuilt_deferred",
+    "SELECT swap_rebuilt('{}', '{payment_metrics_5m,aggregate_histograms}', '-infinity', 'infinity', '{00:05}')",
+    *(f"SELECT * FROM {table}" for table in REBUILT),
+    *(f"TRUNCATE {table}" for table in REBUILT),
+    "INSERT INTO rebuilt_files VALUES ('raw_events/a.parquet')",
+    "INSERT INTO rebuilt_aggregate_histograms SELECT * FROM aggregate_histograms",
 ]
-WRITER_MAY_NOT = [
+# Which row it is, where it came from and when: evidence, and what every sum is added to.
+KEYS = {
+    "ingested_events": ("event_id", "payload_hash", "occurred_on", "enqueued_on"),
+    "dynamic_metrics": ("transaction_id", "metric_type", "metric_value", "created_at"),
+    "payment_metrics_5m": ("window_start", "payment_method", "currency", "payment_status"),
+    "aggregate_histograms": ("metric_type", "event_type", "time_window_start", "time_window_end"),
+    "failed_items": ("event_hub", "partition_id", "sequence_number", "enqueued_at", "created_at"),
+    "raw_event_files": ("path", "rows", "bytes", "min_occurred_at", "max_occurred_at", "event_hub", "made_by"),
+    "ingested_sequences": ("event_hub", "partition_id", "enqueued_on"),
+}
+NEITHER_WRITER_NOR_OPERATOR = [
+    *(f"UPDATE {table} SET {column} = {column}" for table, columns in KEYS.items() for column in columns),
+    *(f"LOCK TABLE {table} IN {mode} MODE" for table in TABLES for mode in ("ACCESS EXCLUSIVE", "SHARE")),
+    "LOCK TABLE failed_items_20240101 IN ACCESS EXCLUSIVE MODE",
+    "UPDATE failed_items_20240101 SET attempts = attempts + 1",
     *(f"DELETE FROM {table}" for table in TABLES),
     *(f"TRUNCATE {table}" for table in TABLES),
     *(f"DROP TABLE {table}" for table in TABLES),
     *(f"ALTER TABLE {table} ADD COLUMN more int" for table in TABLES),
     *(f"CREATE INDEX ON {table} ((1))" for table in TABLES),
-    "UPDATE dynamic_metrics SET metric_value = 0",
-    "UPDATE ingested_events SET payload_hash = 0",
     "DELETE FROM ingested_events_default",
     "INSERT INTO ingested_events_default VALUES (gen_random_uuid(), 1, '2024-01-01', '2024-01-01')",
     "DELETE FROM failed_items_20240101",
@@ -101,10 +124,10 @@ READER_MAY_NOT = [
     "SELECT * FROM failed_items",
     "SELECT payload FROM failed_items_20240101",
     "SELECT * FROM drop_expired_failed_items(2557, '2024-01-01')",
-    "SELECT lock_for_rebuild('{}', '{payment_metrics_5m}')",
-    "SELECT * FROM rebuilt_files",
+    *REBUILD,
     CLAIM, METRIC, PAYMENT, HISTOGRAM, FAILED, FILE, SEQUENCES,
     "UPDATE payment_metrics_5m SET total_count = 1",
+    *(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE" for table in TABLES),
     "UPDATE failed_items SET status = 'discarded'",
     *(f"DELETE FROM {table}" for table in TABLES),
     *(f"TRUNCATE {table}" for table in TABLES),
@@ -127,8 +150,10 @@ MIGRATOR_MAY_NOT = [
     "CREATE ROLE somebody SUPERUSER",
     "SET ROLE postgres",
     "SET ROLE payments_writer",
+    "SET ROLE payments_operator",
     "ALTER ROLE postgres PASSWORD 'x'",
     "ALTER ROLE ingest PASSWORD 'x'",
+    "ALTER ROLE operator PASSWORD 'x'",
     "ALTER DATABASE postgres SET lock_timeout = '1s'",
     "SELECT * FROM pg_authid",
     "SELECT pg_read_file('PG_VERSION')",
@@ -153,11 +178,12 @@ def refused(dsn: str, statements: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("login", "allowed", "denied"),
     [
-        ("dsn", WRITER_MAY, WRITER_MAY_NOT),
+        ("dsn", WRITER_MAY, [*REBUILD, *NEITHER_WRITER_NOR_OPERATOR, "SET ROLE payments_operator"]),
+        ("operator_dsn", [*WRITER_MAY, *REBUILD], NEITHER_WRITER_NOR_OPERATOR),
         ("analyst_dsn", READER_MAY, READER_MAY_NOT),
         ("migrator_dsn", MIGRATOR_MAY, MIGRATOR_MAY_NOT),
     ],
-    ids=["writer", "reader", "migrator"],
+    ids=["writer", "operator", "reader", "migrator"],
 )
 def test_a_login_may_do_its_work_and_nothing_else(
     database: Database, login: str, allowed: list[str], denied: list[str]
@@ -166,6 +192,43 @@ def test_a_login_may_do_its_work_and_nothing_else(
         owner.execute("SELECT * FROM ensure_partitions('2024-01-01', '2024-01-01')")
         owner.execute("SELECT * FROM ensure_failed_items_partitions('2024-01-01')")
     assert refused(getattr(database, login), allowed + denied) == denied
+
+
+@pytest.mark.parametrize("login", ["dsn", "operator_dsn"])
+def test_whoever_has_the_login_cannot_make_the_last_week_expire(database: Database, login: str) -> None:
+    today = datetime.now(UTC).date()
+    week = [today - timedelta(days=days) for days in range(8)]
+    with psycopg.connect(database.migrator_dsn) as owner:
+        owner.execute("SELECT * FROM ensure_partitions(%s, %s)", [today - timedelta(days=20), today])
+    with psycopg.connect(getattr(database, login), autocommit=True) as connection:
+        for days in (1, 7, 8):
+            for ahead in (0, 1, 2, 10, 36500):
+                with suppress(InvalidParameterValue):
+                    connection.execute(
+                        "SELECT * FROM drop_expired_partitions(8, %s, %s)", [days, today + timedelta(days=ahead)]
+                    )
+    with psycopg.connect(database.migrator_dsn) as owner:
+        rows = owner.execute("SELECT relname FROM pg_class WHERE relname ~ '^dynamic_metrics_[0-9]{8}$'").fetchall()
+    left = {name for (name,) in rows}
+    assert min(left) == f"dynamic_metrics_{week[-1]:%Y%m%d}"
+    assert {f"dynamic_metrics_{day:%Y%m%d}" for day in week} <= left
+
+
+@pytest.mark.parametrize("login", ["dsn", "operator_dsn"])
+def test_whoever_has_the_login_cannot_let_failed_items_expire_by_an_old_resolution(
+    database: Database, login: str
+) -> None:
+    today, before = datetime.now(UTC).date(), datetime.now(UTC) - timedelta(days=45)
+    resolve = (
+        "UPDATE failed_items SET status = 'discarded', resolution = 'x', resolved_by = 'x', resolved_at = '2000-01-01'"
+    )
+    with psycopg.connect(getattr(database, login), autocommit=True) as connection:
+        connection.execute(FAILED.replace("now()", f"'{before}'").encode())
+        connection.execute("SELECT * FROM ensure_failed_items_partitions(%s)", [before.date()])
+        connection.execute(resolve.encode())
+        connection.execute("SELECT * FROM drop_expired_failed_items(8, %s)", [today + timedelta(days=1)])
+        (left,) = connection.execute("SELECT now() - resolved_at < interval '1 minute' FROM failed_items").fetchall()
+    assert left == (True,)
 
 
 def test_no_table_and_no_function_is_open_to_everybody(database: Database) -> None:

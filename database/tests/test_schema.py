@@ -78,7 +78,7 @@ def test_every_table_and_function_for_others_says_what_it_is(database: Database)
                 AND relname !~ '_[0-9]{8}$' AND obj_description(oid, 'pg_class') IS NULL
             UNION ALL
             SELECT proname FROM pg_proc
-            WHERE pronamespace = 'public'::regnamespace AND has_function_privilege('payments_writer', oid, 'EXECUTE')
+            WHERE pronamespace = 'public'::regnamespace AND has_function_privilege('payments_operator', oid, 'EXECUTE')
                 AND obj_description(oid, 'pg_proc') IS NULL
             """
         ).fetchall()

@@ -39,7 +39,7 @@ LIMITS: Final = {
     "postgres_pool_size": Limit(1, 50, "the Function accepts 1 to 50 (POSTGRES_POOL_SIZE)"),
     "partitions_ahead_days": Limit(2, 60, "one missed timer must stop nothing; the Function accepts 60 at most"),
     "dedup_window_days": Limit(8, 60, "the Function accepts 8 and more; a day at 10,000/s is 864 million rows"),
-    "metrics_retention_days": Limit(1, 3650, "the Function accepts 1 day and more"),
+    "metrics_retention_days": Limit(8, 3650, "the Function and the database accept 8 days and more"),
     "failed_items_retention_days": Limit(8, 36_500, "the Function accepts 8 to 36,500; the hub redelivers for 7 days"),
     "compaction_grace_hours": Limit(1, 720, "the Function accepts 1 to 720; a reader may take an hour"),
     "retry_budget_seconds": Limit(1, 100, "the Function accepts 1 to 100; it is stopped after 300 seconds"),

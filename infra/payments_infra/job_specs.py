@@ -17,7 +17,7 @@ from payments_infra.settings import Settings
 # workload -> the group role of the migrations whose rights it has
 MEMBERS: Final = {
     "ingest": "payments_writer",
-    "operate": "payments_writer",
+    "operate": "payments_operator",
     "smoke": "payments_reader",
 }
 _MINUTE: Final = 60

@@ -134,7 +134,7 @@ def test_the_bootstrap_job_knows_every_login_and_its_group(prod: Stack) -> None:
     assert logins == {
         "id-payments-migrate-prod": ("service", None),
         "id-payments-ingest-prod": ("service", "payments_writer"),
-        "id-payments-operate-prod": ("service", "payments_writer"),
+        "id-payments-operate-prod": ("service", "payments_operator"),
         "id-payments-smoke-prod": ("service", "payments_reader"),
         "payments-prod-analysts": ("group", "payments_reader"),
     }

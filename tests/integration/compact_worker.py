@@ -25,7 +25,7 @@ def main(dsn: str, container: str, connection_string: str) -> None:
     reading._AHEAD_BYTES = _AHEAD_BYTES  # type: ignore[misc]
     module.Merge = partial(Merge, run_events=_RUN_EVENTS)  # type: ignore[assignment, attr-defined]
     archive = ArchiveContainer(connection_string, container, f"{container}-dead-letters")
-    with System(Database("", dsn, "", ""), archive) as system:
+    with System(Database("", dsn, "", "", ""), archive) as system:
         report = compact(system)
     # Not ru_maxrss: a new process inherits its parent's.
     largest = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) >> 10

@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _work(dsn: str, container: str, connection_string: str, steps: int) -> None:
-    database = Database("", dsn, "", "")
+    database = Database("", dsn, "", "", "")
     with System(database, ArchiveContainer(connection_string, container, f"{container}-dead-letters")) as system:
         system.runtime.pipeline.pool.wait()
         _kill_after(steps)

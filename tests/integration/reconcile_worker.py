@@ -35,7 +35,7 @@ def main(dsn: str, container: str, connection_string: str, *days: str) -> None:
     found = []
     tracemalloc.start()
     stores = ArchiveContainer(connection_string, container, f"{container}-dead-letters")
-    with System(Database("", dsn, "", ""), stores) as system:
+    with System(Database("", dsn, "", "", ""), stores) as system:
         for day in days:
             tracemalloc.reset_peak()
             findings = reconcile(system, Span.of_day(date.fromisoformat(day)))

@@ -10,11 +10,13 @@ import psycopg
 from azure.functions.eventhub import EventHubTriggerConverter
 from azure.functions.meta import Datum
 from azure.storage.blob import ContainerClient
+from pydantic import SecretStr
 
 from ingest.settings import IngestSettings
 from ingest.wiring import Runtime
 from payments_storage.connect import open_container
 from payments_storage.outcome import Outcome
+from payments_storage.pipeline import Pipeline
 from payments_storage.raw_event import from_parquet
 from payments_storage.settings import PostgresAuth
 
@@ -86,6 +88,11 @@ class System:
 
     def deliver(self, messages: list[Message], partition: str = "0", hub: str = "payments") -> Outcome:
         return self.runtime.handler(decode(messages, partition, hub))
+
+    def operator(self) -> Pipeline:
+        """The pipeline of a command that an engineer runs with the rights of payments_operator."""
+        login = {"postgres_dsn": SecretStr(self.database.operator_dsn)}
+        return Pipeline(self.settings.model_copy(update=login))
 
     def rows(self, query: str, *parameters: object) -> list[Key]:
         """As the owner of the database, in UTC."""

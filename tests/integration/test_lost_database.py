@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from payments.local.database import MIGRATOR, READER, WRITER, create_database, drop_database
+from payments.local.database import MIGRATOR, OPERATOR, READER, WRITER, create_database, drop_database
 from payments.local.migrate import migrate
 from payments.local.postgres import PostgresServer
 from payments_storage.compact.manifest import Manifest
@@ -39,7 +39,7 @@ def lose_database(
         drop_database(postgres_server, database.name)
         create_database(postgres_server, name)
         migrate(postgres_server.dsn(MIGRATOR, name))
-        dsns = (postgres_server.dsn(login, name) for login in (WRITER, MIGRATOR, READER))
+        dsns = (postgres_server.dsn(login, name) for login in (WRITER, MIGRATOR, READER, OPERATOR))
         again = type(database)(name, *dsns)
         opened.append(System(again, archive_container))
         return opened[0]
@@ -53,9 +53,9 @@ def lose_database(
 
 
 def recover(system: System) -> Recovered:
-    pipeline = system.runtime.pipeline
-    recovery = Recovery(pipeline, "payments", (TODAY - timedelta(days=90)).date())
-    return recovery.run(DAYS[0].date(), DAYS[1].date())
+    with system.operator() as pipeline:
+        recovery = Recovery(pipeline, "payments", (TODAY - timedelta(days=90)).date())
+        return recovery.run(DAYS[0].date(), DAYS[1].date())
 
 
 def books(system: System) -> dict[str, Any]:

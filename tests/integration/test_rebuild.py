@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from payments_storage.errors import PermanentStorageError
 from payments_storage.rebuild import rebuild as module
 from payments_storage.rebuild.rebuild import Rebuild
 from payments_storage.rebuild.staging import Staging
@@ -29,9 +30,9 @@ DAMAGE = (
 
 
 def rebuild(system: System, *names: str, dry_run: bool = False, span: Span = DAY_SPAN) -> RebuildReport:
-    pipeline = system.runtime.pipeline
-    task = RebuildTask(span, frozenset(names or TABLES), pipeline.windows)
-    return Rebuild(pipeline, task).run(dry_run=dry_run)
+    with system.operator() as pipeline:
+        task = RebuildTask(span, frozenset(names or TABLES), pipeline.windows)
+        return Rebuild(pipeline, task).run(dry_run=dry_run)
 
 
 def content(system: System) -> dict[str, Any]:
@@ -56,6 +57,14 @@ def test_what_was_damaged_is_right_again(damaged: System) -> None:
     assert set(report.differences) == set(TABLES)
     assert min(report.differences.values()) > 0
     assert rebuild(damaged).differences == dict.fromkeys(TABLES, 0)
+
+
+def test_the_login_of_the_function_is_refused_and_hears_which_role_it_lacks(damaged: System) -> None:
+    before = damaged.dump()
+    pipeline = damaged.runtime.pipeline
+    with pytest.raises(PermanentStorageError, match="a login that is a member of payments_operator"):
+        Rebuild(pipeline, RebuildTask(DAY_SPAN, frozenset(TABLES), pipeline.windows)).run()
+    assert damaged.dump() == before
 
 
 def test_a_dry_run_names_the_differences_and_changes_nothing(damaged: System) -> None:

@@ -14,22 +14,25 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from payments.errors import UserError
 from payments.local.migrate import migrate
 from payments.local.place import temporary_place
 from payments.local.postgres import SUPERUSER, PostgresServer
 from payments.local.state import fresh
 
 PROGRAM = Path(__file__).parents[1] / "bootstrap.py"
-ADMIN, MIGRATE, INGEST, ANALYSTS = (
+ADMIN, MIGRATE, INGEST, ANALYSTS, OPERATE = (
     "id-payments-bootstrap-test",
     "id-payments-migrate-test",
     "id-ingest",
     "Analysts (EU)",
+    "id-operate",
 )
 LOGINS: list[dict[str, str | None]] = [
     {"name": MIGRATE, "object_id": "oid-migrate", "kind": "service", "member_of": None},
     {"name": INGEST, "object_id": "oid-ingest", "kind": "service", "member_of": "payments_writer"},
     {"name": ANALYSTS, "object_id": "oid-analysts", "kind": "group", "member_of": "payments_reader"},
+    {"name": OPERATE, "object_id": "oid-operate", "kind": "service", "member_of": "payments_operator"},
 ]
 # As Azure's, as far as documented: they live in the database `postgres`, and an Entra administrator may call them. The
 # login's password stands for the token that PostgreSQL accepts from the identity.
@@ -113,11 +116,27 @@ def test_after_the_bootstrap_the_migrator_migrates_the_writer_writes_and_the_rea
     assert azure.one(INGEST, may.format("ingested_events", "INSERT")) is True
     assert azure.one(ANALYSTS, may.format("payment_metrics_5m", "SELECT")) is True
     assert azure.one(ANALYSTS, may.format("payment_metrics_5m", "INSERT")) is False
+    assert azure.one(OPERATE, may.format("ingested_events", "INSERT")) is True
+    assert azure.one(OPERATE, may.format("rebuilt_files", "TRUNCATE")) is True
+    assert azure.one(INGEST, may.format("rebuilt_files", "TRUNCATE")) is False
+
+
+def test_an_older_installation_gets_the_operators_role_from_the_bootstrap_and_is_told_so(azure: NewServer) -> None:
+    """The migrator there may make no role; until the bootstrap of this release has run nothing is changed."""
+    older = [login for login in LOGINS if login["name"] != OPERATE]
+    azure.bootstrap([*older, {**LOGINS[3], "member_of": "payments_writer"}])
+    with psycopg.connect(azure.server.dsn(ADMIN, "postgres"), autocommit=True) as connection:
+        connection.execute("DROP ROLE payments_operator")  # which that release did not know
+    with pytest.raises(UserError, match="In Azure the bootstrap job does it"):
+        migrate(azure.server.dsn(MIGRATE, "payments"))
+    assert azure.bootstrap().stdout.strip() == "Made the role payments_operator."
+    migrate(azure.server.dsn(MIGRATE, "payments"))
+    assert azure.one(OPERATE, "SELECT has_table_privilege('rebuilt_files', 'TRUNCATE')") is True
 
 
 def test_nobody_of_the_workloads_may_make_roles_or_databases(azure: NewServer) -> None:
     azure.bootstrap()
-    for login in (MIGRATE, INGEST, ANALYSTS):
+    for login in (MIGRATE, INGEST, ANALYSTS, OPERATE):
         question = "SELECT rolcreaterole OR rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
         assert azure.one(login, question) is False, login
 

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
+from payments.errors import Status
 from payments.main import app
 from payments_core.event import Delivery
 from payments_storage.pipeline import Pipeline
@@ -32,6 +33,7 @@ def owner_does(
     """Stores with three files of today, by the environment; gives a way to damage them."""
     environment = {
         "POSTGRES_DSN": database.dsn,
+        "POSTGRES_OPERATOR_DSN": database.operator_dsn,
         "POSTGRES_AUTH": "password",
         "ARCHIVE_CONNECTION_STRING": archive_container.connection_string,
         "ARCHIVE_CONTAINER": archive_container.name,
@@ -84,6 +86,18 @@ def test_rebuild_shows_what_differs_and_puts_it_right(owner_does: Callable[[str]
         "aggregate_histograms": 0,
         "dynamic_metrics": 0,
     }
+
+
+@pytest.mark.usefixtures("owner_does")
+def test_rebuild_without_the_operators_login_says_which_role_it_needs(
+    database: "Database", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSTGRES_OPERATOR_DSN")
+    result = run("rebuild", "--from", TODAY)
+    assert result.exit_code == Status.FOUND_WRONG
+    assert "a login that is a member of payments_operator" in result.stderr
+    monkeypatch.setenv("POSTGRES_DSN", database.operator_dsn)  # as the job `operate` has it
+    assert "The new rows are in place" in run("rebuild", "--from", TODAY).output
 
 
 @pytest.mark.usefixtures("owner_does")

@@ -106,7 +106,12 @@ def test_each_login_has_its_own_rights(up: services.Services) -> None:
         "SELECT m.rolname, g.rolname FROM pg_auth_members a JOIN pg_roles m ON m.oid = a.member "
         "JOIN pg_roles g ON g.oid = a.roleid WHERE g.rolname ~ '^payments_' AND a.inherit_option ORDER BY 1",
     )
-    assert memberships == [("analyst", "payments_reader"), ("ingest", "payments_writer")]
+    assert memberships == [
+        ("analyst", "payments_reader"),
+        ("ingest", "payments_writer"),
+        ("operator", "payments_operator"),
+        ("payments_operator", "payments_writer"),
+    ]
     with psycopg.connect(up.settings()["POSTGRES_MIGRATOR_DSN"]) as owner:
         owner.execute("CREATE TABLE owned_by_the_migrator ()")
         owner.rollback()
@@ -250,6 +255,37 @@ def test_commands_use_local_services_only_where_nothing_is_configured(
     monkeypatch.setenv("POSTGRES_DSN", "elsewhere")
     services.use_local_services_if_unset()
     assert os.environ["POSTGRES_DSN"] == "elsewhere"
+
+
+@pytest.mark.parametrize("evaluated", [False, True])
+def test_rebuild_works_with_local_services_out_of_the_box(
+    up: services.Services,
+    monkeypatch: pytest.MonkeyPatch,
+    evaluated: bool,  # noqa: FBT001
+) -> None:
+    """With nothing set, and after `eval "$(payments services env)"`."""
+    for name, value in up.settings().items():
+        monkeypatch.setenv(name, value)
+        if not evaluated:
+            monkeypatch.delenv(name)
+    payments("migrate")
+    if not evaluated:
+        for name in up.settings():
+            monkeypatch.delenv(name)
+    assert "The new rows are in place" in payments("rebuild", "--from", "2026-01-05")
+
+
+def test_the_operators_login_alone_is_a_configuration_too(
+    up: services.Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a rebuild that somebody meant for another database would be one of the local one."""
+    for name in up.settings():
+        monkeypatch.delenv(name, raising=False)
+    elsewhere = "postgresql://operator@db.example/payments"
+    monkeypatch.setenv("POSTGRES_OPERATOR_DSN", elsewhere)
+    services.use_local_services_if_unset()
+    assert os.environ["POSTGRES_OPERATOR_DSN"] == elsewhere
+    assert "ARCHIVE_ACCOUNT_URL" in payments("rebuild", "--from", "2026-01-05", status=Status.WRONG_USAGE)
 
 
 @pytest.mark.usefixtures("clone")

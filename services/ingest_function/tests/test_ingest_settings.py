@@ -56,6 +56,7 @@ def test_windows_are_read_as_lengths_in_ascending_order(
         ("PARTITIONS_AHEAD_DAYS", "0", "Input should be greater than or equal to 1"),
         ("PARTITIONS_AHEAD_DAYS", "61", "Input should be less than or equal to 60"),
         ("DEDUP_WINDOW_DAYS", "7", "Input should be greater than or equal to 8"),
+        ("METRICS_RETENTION_DAYS", "7", "Input should be greater than or equal to 8"),
         ("METRICS_RETENTION_DAYS", "soon", "Input should be a valid integer, unable to parse string as an integer"),
     ],
 )

@@ -29,7 +29,7 @@ class HostSettings(PipelineSettings):
     """Of whatever hosts the pipeline: the function app, or `payments consume`."""
 
     partitions_ahead_days: int = Field(7, ge=1, le=60, description="days for which partitions are made ahead")
-    metrics_retention_days: int = Field(90, ge=1, description="days for which dynamic_metrics is kept")
+    metrics_retention_days: int = Field(90, ge=8, description="days for which dynamic_metrics is kept")
     failed_items_retention_days: int = Field(
         2557, ge=8, le=36_500, description="days for which failed items are kept once they are resolved"
     )

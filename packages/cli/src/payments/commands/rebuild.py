@@ -1,6 +1,7 @@
 """`payments rebuild`: tables computed anew from the archive."""
 
 import json
+import os
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -43,7 +44,10 @@ def rebuild(
 
     It shows what differs and puts the new rows in the place of the old ones, in one transaction, while ingest goes
     on. With --lost-database it fills an empty database: manifest, index, sequence numbers, metrics and aggregates
-    (docs/rebuild.md). Needs a login that is a member of payments_writer.
+    (docs/rebuild.md).
+
+    The login is that of POSTGRES_OPERATOR_DSN, else of POSTGRES_DSN, and must be a member of payments_operator; with
+    --lost-database payments_writer is enough. The local services name it, and so does the job `operate` in Azure.
 
     Example: payments rebuild --from 2026-11-01 --to 2026-11-08 --dry-run
     """
@@ -54,7 +58,7 @@ def rebuild(
     if unknown:
         raise UserError(f"{min(unknown)!r} cannot be rebuilt; {', '.join(TABLES)} can.", Status.WRONG_USAGE)
     use_local_services_if_unset()
-    settings = HostSettings.load()
+    settings = _settings()
     with Meter("rebuild") as meter, Pipeline(settings) as pipeline:
 
         def progress(events: int, what: str) -> None:
@@ -72,6 +76,11 @@ def rebuild(
         except SpanError as error:
             raise UserError(f"This range cannot be rebuilt: {error}.", Status.WRONG_USAGE) from None
         _report(Rebuild(pipeline, task, progress=progress).run(dry_run=dry_run), span, as_json=as_json)
+
+
+def _settings() -> HostSettings:
+    operator = os.environ.get("POSTGRES_OPERATOR_DSN")
+    return HostSettings.load(**({"postgres_dsn": operator} if operator else {}))
 
 
 def _span(start: str, end: str | None) -> Span:

@@ -25,7 +25,7 @@ _DAY: Final = timedelta(days=1)
 
 
 class _Settings(PipelineSettings):
-    metrics_retention_days: int = Field(90, ge=1, description="days for which dynamic_metrics is kept")
+    metrics_retention_days: int = Field(90, ge=8, description="days for which dynamic_metrics is kept")
 
 
 def reconcile(

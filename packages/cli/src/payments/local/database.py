@@ -1,7 +1,7 @@
 """The logins and the databases of a local server.
 
 In Azure the same group roles are granted to managed identities; here they have one login each:
-`migrator` owns the databases, `ingest` writes, `analyst` reads.
+`migrator` owns the databases, `ingest` writes, `operator` also rebuilds, `analyst` reads.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from psycopg import sql
 
 from payments.local.postgres import SUPERUSER, PostgresServer
 
-MIGRATOR, WRITER, READER = "migrator", "ingest", "analyst"
+MIGRATOR, WRITER, OPERATOR, READER = "migrator", "ingest", "operator", "analyst"
 _GRANTS_WITH_OPTIONS = 160_000
 # The migrations create these too, where they are absent; here they come first, so that the logins can be members.
-_GROUPS = {"payments_writer": WRITER, "payments_reader": READER}
+_GROUPS = {"payments_writer": WRITER, "payments_operator": OPERATOR, "payments_reader": READER}
 
 # What CREATE DATABASE ... TEMPLATE leaves behind: settings and privileges of the database itself.
 _NOT_COPIED = """
@@ -38,7 +38,7 @@ def create_logins(server: PostgresServer) -> None:
     """Create the roles that are missing."""
     with _superuser(server) as connection:
         there = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
-        for login in {MIGRATOR, WRITER, READER} - there:
+        for login in {MIGRATOR, WRITER, OPERATOR, READER} - there:
             rights = sql.SQL("CREATEROLE" if login == MIGRATOR else "NOCREATEROLE")
             connection.execute(
                 sql.SQL("CREATE ROLE {} LOGIN {} PASSWORD {}").format(
@@ -57,6 +57,7 @@ def create_logins(server: PostgresServer) -> None:
                         sql.Identifier(group), sql.Identifier(MIGRATOR)
                     )
                 )
+        connection.execute("GRANT payments_writer TO payments_operator")
 
 
 def create_database(server: PostgresServer, name: str, template: str | None = None) -> None:

@@ -10,6 +10,7 @@ from payments.local import state
 from payments.local.azurite import Azurite
 from payments.local.database import (
     MIGRATOR,
+    OPERATOR,
     WRITER,
     create_database,
     create_logins,
@@ -22,6 +23,7 @@ from payments.local.postgres import PostgresServer
 DATABASE = "payments"
 CONTAINER = "raw-events"
 DEAD_LETTERS = "dead-letter"
+_DSNS = ("POSTGRES_DSN", "POSTGRES_OPERATOR_DSN")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Services:
         return {
             "POSTGRES_DSN": self.postgres.dsn(WRITER, DATABASE),
             "POSTGRES_AUTH": "password",
+            "POSTGRES_OPERATOR_DSN": self.postgres.dsn(OPERATOR, DATABASE),
             "POSTGRES_MIGRATOR_DSN": self.postgres.dsn(MIGRATOR, DATABASE),
             "ARCHIVE_CONNECTION_STRING": self.azurite.connection_string,
             "ARCHIVE_CONTAINER": CONTAINER,
@@ -112,7 +115,7 @@ def running() -> Services | None:
 
 def use_local_services_if_unset() -> None:
     """For commands that need services: where the environment names none, point it at this clone's, and say so."""
-    if any(name == "POSTGRES_DSN" or name.startswith("ARCHIVE_") for name in os.environ):
+    if any(name in _DSNS or name.startswith("ARCHIVE_") for name in os.environ):
         return
     services = running()
     if services is None:

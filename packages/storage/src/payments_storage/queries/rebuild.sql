@@ -8,6 +8,10 @@ SET LOCAL idle_in_transaction_session_timeout = 0;
 SET LOCAL TimeZone = 'UTC';
 SELECT pg_try_advisory_xact_lock(hashtextextended('payments: rebuild', 0))
 
+-- may_rebuild --
+-- Whether this login is a member of payments_operator, or owns all of it anyhow.
+SELECT has_table_privilege('rebuilt_files', 'TRUNCATE')
+
 -- without_time_limit --
 -- Waiting for locks is limited by lock_for_rebuild().
 SET LOCAL statement_timeout = 0;

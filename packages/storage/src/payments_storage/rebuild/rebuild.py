@@ -34,11 +34,14 @@ _LITTLE: Final = 20_000
 """Events, for which writers may be kept waiting: as many as twenty batches."""
 _ROUNDS: Final = 20
 _ANOTHER: Final = "another rebuild is under way: wait for its end"
+_NOT_ALLOWED: Final = (
+    "a rebuild needs a login that is a member of payments_operator; payments_writer is not enough (docs/rebuild.md)"
+)
 Progress = Callable[[int, str], None]
 
 
 class Rebuild:
-    """One run. Needs the rights of payments_writer; raises StorageError, with the tables as they were."""
+    """One run. Needs the rights of payments_operator; raises StorageError, with the tables as they were."""
 
     def __init__(
         self,
@@ -65,6 +68,8 @@ class Rebuild:
                 pass
             if cursor.fetchall() != [(True,)]:
                 raise TransientStorageError(_ANOTHER)
+            if cursor.execute(_SQL["may_rebuild"]).fetchall() != [(True,)]:
+                raise PermanentStorageError(_NOT_ALLOWED)
             self._count_snapshot(cursor)
             self._compare(cursor)
             if dry_run:
