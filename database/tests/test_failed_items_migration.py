@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,12 +9,11 @@ import psycopg
 import pytest
 from database.tests.failed_entries import INSERT, fail, month_after, partition, places, resolve
 
-from payments.local import migrate as runner
 from payments.local.database import WRITER
-from payments.local.migrate import MIGRATIONS, apply_migrations, make_partitions
+from payments.local.migrate import apply_migrations, make_partitions
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from payments.local.postgres import PostgresServer
 
@@ -29,15 +27,9 @@ def writer_dsn(postgres_server: PostgresServer, empty_database: str) -> str:
 
 
 @pytest.fixture
-def before(empty_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def before(as_before: Callable[[str], str]) -> str:
     """A database as the release before left it."""
-    for file in MIGRATIONS.glob("*.sql"):
-        if file.name < "20261126001900":
-            shutil.copy(file, tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(runner, "MIGRATIONS", tmp_path)
-        assert apply_migrations(empty_dsn)
-    return empty_dsn
+    return as_before("20261126001900")
 
 
 def test_every_entry_stays_where_it_is_with_its_number_and_its_state(before: str, writer_dsn: str) -> None:

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from payments.local import migrate as runner
 from payments.local.database import OPERATOR, WRITER
-from payments.local.migrate import MIGRATIONS, apply_migrations
+from payments.local.migrate import apply_migrations
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from payments.local.postgres import PostgresServer
 
 
 @pytest.fixture
-def before(empty_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def before(as_before: Callable[[str], str]) -> str:
     """A database as the release before left it."""
-    for file in MIGRATIONS.glob("*.sql"):
-        if file.name < "20261126002000":
-            shutil.copy(file, tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(runner, "MIGRATIONS", tmp_path)
-        assert apply_migrations(empty_dsn)
-    return empty_dsn
+    return as_before("20261126002000")
 
 
 def test_a_rebuild_under_way_goes_on_as_operator_and_not_as_writer(

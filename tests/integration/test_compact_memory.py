@@ -1,11 +1,8 @@
 """Compaction takes as much memory for many files as for some: they are not all there at once."""
 
-import json
 import os
-import subprocess
 import sys
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -17,12 +14,12 @@ from payments_storage.raw_event import RAW_EVENT_SCHEMA
 from payments_storage.raw_event_store import BlobRawEventStore
 
 from .events import NOON
+from .measured import figures_of
 from .system import System
 
 EVENTS_A_FILE: Final = 2_000
 PAYLOAD_BYTES: Final = 5_000
 MB_A_FILE: Final = EVENTS_A_FILE * PAYLOAD_BYTES / 1e6
-_ROOT: Final = Path(__file__).parents[2]
 
 
 def write_files(system: System, count: int, first: datetime) -> None:
@@ -54,21 +51,7 @@ def large_events(first: int, moment: datetime) -> pa.Table:
 
 def largest_size(system: System) -> dict[str, int]:
     """Of a process that compacts what there is, in MB."""
-    connection = system.settings.archive_connection_string
-    assert connection is not None
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "tests.integration.compact_worker"),
-            *(system.database.dsn, system.settings.archive_container, connection.get_secret_value()),
-        ],
-        cwd=_ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path])},
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=120,
-    )
-    found: dict[str, int] = json.loads(done.stdout)
+    found: dict[str, int] = figures_of("compact_worker", system)
     return found
 
 

@@ -1,19 +1,14 @@
 """Reconcile takes no more memory for many events than for some that make the same rows of the aggregates."""
 
-import json
-import os
-import subprocess
-import sys
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 from .events import DAY, NOON, body, messages, rfc3339
+from .measured import figures_of
 from .system import System
 
 EVENTS_A_FILE: Final = 200
 SOME, MANY = 20, 80
-_ROOT: Final = Path(__file__).parents[2]
 
 
 def deliver_files(system: System, count: int, noon: datetime) -> None:
@@ -35,22 +30,7 @@ def deliver_files(system: System, count: int, noon: datetime) -> None:
 
 def needed(system: System, *noons: datetime) -> list[dict[str, Any]]:
     """What a process needs at most that reconciles these days, one after the other."""
-    connection = system.settings.archive_connection_string
-    assert connection is not None
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "tests.integration.reconcile_worker"),
-            *(system.database.dsn, system.settings.archive_container, connection.get_secret_value()),
-            *(noon.date().isoformat() for noon in noons),
-        ],
-        cwd=_ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path])},
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=120,
-    )
-    found: list[dict[str, Any]] = json.loads(done.stdout)
+    found: list[dict[str, Any]] = figures_of("reconcile_worker", system, *(noon.date().isoformat() for noon in noons))
     return found
 
 
